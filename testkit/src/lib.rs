@@ -1,0 +1,76 @@
+//! What the tests of all crates share: skipping by name, waiting on state and
+//! free ports. Nothing here is linked into a program that is shipped.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::{Duration, Instant};
+
+/// Environment variable naming the file that collects the names of skipped
+/// tests; `cargo xtask test` compares it with the committed list.
+pub const SKIP_LOG: &str = "MIG_SKIP_LOG";
+
+/// Reports the calling test as skipped, by name and with the reason. The caller
+/// returns right afterwards. A skip that the committed list does not allow
+/// fails the run.
+///
+/// # Panics
+/// When the skip log is set but cannot be written: a skip nobody sees would be
+/// a silent pass.
+pub fn skip(reason: &str) {
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or("main");
+    let binary = std::env::current_exe()
+        .ok()
+        .and_then(|path| {
+            path.file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+        })
+        .unwrap_or_default();
+    // Test binaries are called `name-<hash>`.
+    let binary = binary
+        .rsplit_once('-')
+        .map_or(binary.as_str(), |(name, _)| name);
+    eprintln!("skipped: {binary}::{name}: {reason}");
+    if let Some(path) = std::env::var_os(SKIP_LOG) {
+        let mut log = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .unwrap_or_else(|error| panic!("cannot open skip log {}: {error}", path.display()));
+        writeln!(log, "{binary}::{name}\t{reason}").expect("write skip log");
+    }
+}
+
+/// True when the tests run as root.
+pub fn is_root() -> bool {
+    // The owner of this process's own /proc entry is its effective user.
+    std::fs::metadata("/proc/self")
+        .map(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0)
+        .unwrap_or(false)
+}
+
+/// Waits until `condition` holds.
+///
+/// # Panics
+/// When it does not hold within `deadline`; `what` names it.
+pub fn wait_until(what: &str, deadline: Duration, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + deadline;
+    while !condition() {
+        assert!(
+            Instant::now() < end,
+            "{what} did not happen within {deadline:?}"
+        );
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// A loopback TCP port that was free a moment ago.
+///
+/// # Panics
+/// When the loopback interface offers none.
+pub fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a free loopback port")
+        .port()
+}
