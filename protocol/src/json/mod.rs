@@ -1,0 +1,4 @@
+//! JSON as Go reads and writes it.
+
+pub(crate) mod decode;
+pub(crate) mod members;
