@@ -6,6 +6,8 @@
 //! touches a field that a later minor version appended. Nothing is ever
 //! inserted or reordered; a breaking change gets a new entry symbol.
 
+pub mod fingerprint;
+
 use core::ffi::c_void;
 
 /// Major version of the ABI described by this crate.
