@@ -54,6 +54,8 @@ fn mask(
                 .collect();
             (dropped == 0 || dropped < before).then_some(Value::Array(items))
         }
+        // An absent list or object, of which some members would be kept.
+        Value::Null => Some(Value::Null),
         scalar => mask_scalar(scalar, class),
     }
 }
@@ -62,7 +64,6 @@ fn mask_scalar(value: Value, class: Option<Privacy>) -> Option<Value> {
     match (class?, value) {
         (Privacy::Hidden, _) => None,
         (Privacy::Open, value) => Some(value),
-        (_, Value::Null) => Some(Value::Null),
         // An empty name says that nothing was found, which is no secret.
         (Privacy::Name | Privacy::Address, Value::String(text)) if text.is_empty() => {
             Some(Value::String(text))

@@ -1,0 +1,134 @@
+//! Manifests: safe defaults and one-line errors.
+
+use mig_plugin_payload::manifest::{MAX_BYTES, parse_version};
+use mig_plugin_payload::{Capability, Manifest};
+use proptest::prelude::*;
+use serde_json::json;
+
+fn least() -> serde_json::Value {
+    json!({"name": "hello", "version": "1", "abi": {"major": 1, "fingerprint": "ab"},
+        "operations": {"run": {}}})
+}
+
+#[test]
+fn what_is_not_said_is_the_safe_choice() {
+    let manifest = Manifest::parse(least().to_string().as_bytes()).expect("manifest");
+    assert!(!manifest.repeatable && !manifest.persistent);
+    assert!(manifest.capabilities.is_empty() && manifest.libraries.is_empty());
+    assert!(manifest.allows_library("libc.so.6") && !manifest.allows_library("libssl.so.3"));
+    assert!(manifest.parameters().is_none());
+    assert_eq!(manifest.abi.minor, 0);
+    assert!(!manifest.has_operation("print"));
+}
+
+#[test]
+fn a_c_string_literal_ends_with_a_nul_byte() {
+    let mut bytes = least().to_string().into_bytes();
+    bytes.push(0);
+    assert!(Manifest::parse(&bytes).is_ok());
+}
+
+#[test]
+fn capabilities_are_known_by_name_and_others_are_kept() {
+    let mut value = least();
+    value["capabilities"] = json!(["filesystem-read", "netlink-audit", "teleport"]);
+    let manifest = Manifest::parse(value.to_string().as_bytes()).expect("manifest");
+    assert!(
+        manifest.needs(&Capability::FilesystemRead) && manifest.needs(&Capability::NetlinkAudit)
+    );
+    assert!(!manifest.needs(&Capability::Network));
+    assert_eq!(
+        manifest.capabilities[2],
+        Capability::Other("teleport".to_owned())
+    );
+    let written = serde_json::to_value(&manifest).expect("written");
+    assert_eq!(written["capabilities"], value["capabilities"]);
+}
+
+#[test]
+fn errors_are_one_line_and_name_the_thing() {
+    let with = |path: &str, new: serde_json::Value| {
+        let mut value = least();
+        *value.pointer_mut(path).expect("path") = new;
+        value.to_string()
+    };
+    for (text, expected) in [
+        (String::new(), "manifest is not valid: EOF while parsing"),
+        ("\u{1}".to_owned(), "manifest is not valid: expected value"),
+        (with("/name", json!("")), "manifest: `name` is missing"),
+        (
+            with("/name", json!("../x")),
+            "manifest: module name `../x` must be",
+        ),
+        (
+            with("/name", json!("File")),
+            "manifest: module name `File` must be",
+        ),
+        (
+            with("/version", json!("")),
+            "manifest: `version` is missing",
+        ),
+        (with("/abi", json!({})), "manifest: `abi.major` is missing"),
+        (
+            with("/operations", json!({})),
+            "manifest: `operations.run` is missing",
+        ),
+        (
+            with("/operations", json!({"run": {"result": {"allOf": []}}})),
+            "manifest is not valid: schema at /: unknown keyword `allOf`",
+        ),
+    ] {
+        let error = Manifest::parse(text.as_bytes())
+            .expect_err("must be refused")
+            .to_string();
+        assert!(error.starts_with(expected), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+    let mut value = least();
+    value["requires"] = json!({"glibc": "two"});
+    let error = Manifest::parse(value.to_string().as_bytes()).expect_err("version");
+    assert_eq!(
+        error.to_string(),
+        "manifest: requires.glibc `two` is not a version like 2.34"
+    );
+    let huge = vec![b' '; MAX_BYTES + 1];
+    let huge = [huge.as_slice(), b"x"].concat();
+    assert!(
+        Manifest::parse(&huge)
+            .expect_err("huge")
+            .to_string()
+            .contains("1048576")
+    );
+}
+
+#[test]
+fn versions_compare_by_number() {
+    assert!(parse_version("2.34") > parse_version("2.4"));
+    assert!(parse_version("5.10.0") > parse_version("5.10"));
+    assert_eq!(parse_version("2.x"), None);
+}
+
+#[test]
+fn a_bomb_of_brackets_is_an_error() {
+    let bomb = "[".repeat(500_000);
+    assert!(Manifest::parse(bomb.as_bytes()).is_err());
+    let text = format!("{{\"operations\":{{\"run\":{{\"result\":{bomb}");
+    assert!(Manifest::parse(text.as_bytes()).is_err());
+}
+
+proptest! {
+    #[test]
+    fn reading_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert!(Manifest::parse(&bytes).is_err());
+    }
+
+    #[test]
+    fn a_changed_byte_never_panics(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let mut bytes = least().to_string().into_bytes();
+        let index = at.index(bytes.len());
+        bytes[index] = byte;
+        if let Err(error) = Manifest::parse(&bytes) {
+            prop_assert!(!error.to_string().contains('\n'));
+        }
+    }
+}
