@@ -18,12 +18,18 @@ pub struct Flag {
 
 /// A flag followed by a value.
 pub const fn value(name: &'static str) -> Flag {
-    Flag { name, takes_value: true }
+    Flag {
+        name,
+        takes_value: true,
+    }
 }
 
 /// A boolean flag.
 pub const fn switch(name: &'static str) -> Flag {
-    Flag { name, takes_value: false }
+    Flag {
+        name,
+        takes_value: false,
+    }
 }
 
 /// Why a command line is refused.
@@ -65,7 +71,11 @@ pub struct Parsed {
 impl Parsed {
     /// The last value given for a flag.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.values.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+        self.values
+            .iter()
+            .rev()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Whether a boolean flag was given and not set to false.
@@ -88,7 +98,9 @@ pub fn parse(words: &[String], flags: &[Flag], unknown: Unknown) -> Result<Parse
     let mut parsed = Parsed::default();
     let mut position = 0;
     while let Some(word) = words.get(position) {
-        let Some(body) = word.strip_prefix('-').filter(|body| !body.is_empty()) else { break };
+        let Some(body) = word.strip_prefix('-').filter(|body| !body.is_empty()) else {
+            break;
+        };
         if body == "-" {
             position += 1;
             break;
@@ -109,7 +121,9 @@ pub fn parse(words: &[String], flags: &[Flag], unknown: Unknown) -> Result<Parse
             match inline {
                 Some(value) => value.to_owned(),
                 None => {
-                    let value = words.get(position).ok_or(FlagError::MissingValue(flag.name))?;
+                    let value = words
+                        .get(position)
+                        .ok_or(FlagError::MissingValue(flag.name))?;
                     position += 1;
                     value.clone()
                 }
@@ -128,7 +142,10 @@ fn boolean(name: &'static str, value: &str) -> Result<bool, FlagError> {
     match value {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(FlagError::NotBoolean { name, value: value.to_owned() }),
+        _ => Err(FlagError::NotBoolean {
+            name,
+            value: value.to_owned(),
+        }),
     }
 }
 
@@ -144,7 +161,12 @@ mod tests {
 
     #[test]
     fn both_spellings_and_both_dashes_are_understood() {
-        for line in ["-t local -p", "-t=local --p", "--t local -p=true", "--t=local -p=1"] {
+        for line in [
+            "-t local -p",
+            "-t=local --p",
+            "--t local -p=true",
+            "--t=local -p=1",
+        ] {
             let parsed = parse(&words(line), FLAGS, Unknown::Refuse).unwrap();
             assert_eq!(parsed.value("t"), Some("local"), "{line}");
             assert!(parsed.is_set("p"), "{line}");
@@ -178,10 +200,20 @@ mod tests {
         let cases = [
             ("-t", FlagError::MissingValue("t")),
             ("-x", FlagError::Unknown("x".into())),
-            ("-p=maybe", FlagError::NotBoolean { name: "p", value: "maybe".into() }),
+            (
+                "-p=maybe",
+                FlagError::NotBoolean {
+                    name: "p",
+                    value: "maybe".into(),
+                },
+            ),
         ];
         for (line, error) in cases {
-            assert_eq!(parse(&words(line), FLAGS, Unknown::Refuse), Err(error), "{line}");
+            assert_eq!(
+                parse(&words(line), FLAGS, Unknown::Refuse),
+                Err(error),
+                "{line}"
+            );
         }
     }
 }

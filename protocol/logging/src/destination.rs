@@ -20,9 +20,21 @@ const SYSLOG_TIMEOUT: Duration = Duration::from_secs(2);
 /// Where lines go.
 pub(crate) enum Destination {
     Stderr,
-    File { path: PathBuf, max_size: u64, file: File },
-    Udp { socket: UdpSocket, tag: String },
-    Tcp { host: String, port: u16, stream: Option<TcpStream>, tag: String },
+    File {
+        path: PathBuf,
+        max_size: u64,
+        file: File,
+    },
+    Udp {
+        socket: UdpSocket,
+        tag: String,
+    },
+    Tcp {
+        host: String,
+        port: u16,
+        stream: Option<TcpStream>,
+        tag: String,
+    },
 }
 
 impl Destination {
@@ -30,10 +42,21 @@ impl Destination {
         match mode {
             Mode::Stdout => Ok(Self::Stderr),
             Mode::File { path, max_size } => match append(path) {
-                Ok(file) => Ok(Self::File { path: path.clone(), max_size: *max_size, file }),
-                Err(source) => Err(LoggingError::File { path: path.clone(), source }),
+                Ok(file) => Ok(Self::File {
+                    path: path.clone(),
+                    max_size: *max_size,
+                    file,
+                }),
+                Err(source) => Err(LoggingError::File {
+                    path: path.clone(),
+                    source,
+                }),
             },
-            Mode::Syslog { host, port, protocol } => {
+            Mode::Syslog {
+                host,
+                port,
+                protocol,
+            } => {
                 let tag = format!("{program}[{}]", std::process::id());
                 let opened = match protocol {
                     Protocol::Udp => udp(host, *port).map(|socket| Self::Udp { socket, tag }),
@@ -60,7 +83,11 @@ impl Destination {
             Self::Stderr => {
                 let _ = writeln!(io::stderr(), "{} {text}", stamp());
             }
-            Self::File { path, max_size, file } => {
+            Self::File {
+                path,
+                max_size,
+                file,
+            } => {
                 if *max_size > 0 && file.metadata().is_ok_and(|meta| meta.len() >= *max_size) {
                     let mut old = path.clone().into_os_string();
                     old.push(".1");
@@ -75,7 +102,12 @@ impl Destination {
             Self::Udp { socket, tag } => {
                 let _ = socket.send(packet(severity, tag, text).as_bytes());
             }
-            Self::Tcp { host, port, stream, tag } => {
+            Self::Tcp {
+                host,
+                port,
+                stream,
+                tag,
+            } => {
                 if stream.is_none() {
                     *stream = tcp(host, *port).ok();
                 }
@@ -91,7 +123,11 @@ impl Destination {
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o640)
+        .open(path)
 }
 
 fn udp(host: &str, port: u16) -> io::Result<UdpSocket> {
@@ -123,6 +159,8 @@ fn packet(severity: Severity, tag: &str, text: &str) -> String {
 /// Local date and time, `2024/03/01 10:00:00`; UTC where the offset is unknown.
 fn stamp() -> String {
     let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
-    now.format(format_description!("[year]/[month]/[day] [hour]:[minute]:[second]"))
-        .unwrap_or_default()
+    now.format(format_description!(
+        "[year]/[month]/[day] [hour]:[minute]:[second]"
+    ))
+    .unwrap_or_default()
 }

@@ -51,7 +51,9 @@ where
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut line = Line::default();
         event.record(&mut line);
-        let severity = line.severity.unwrap_or(Severity::of(*event.metadata().level()));
+        let severity = line
+            .severity
+            .unwrap_or(Severity::of(*event.metadata().level()));
         if severity > self.threshold {
             return;
         }

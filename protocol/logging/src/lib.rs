@@ -64,7 +64,10 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { mode: Mode::Stdout, level: Severity::Info }
+        Self {
+            mode: Mode::Stdout,
+            level: Severity::Info,
+        }
     }
 }
 
@@ -72,7 +75,9 @@ impl Default for Settings {
 #[derive(Debug, Error)]
 pub enum LoggingError {
     /// The word is no severity.
-    #[error("logging level `{0}` is unknown; use emerg, alert, crit, err, warning, notice, info or debug")]
+    #[error(
+        "logging level `{0}` is unknown; use emerg, alert, crit, err, warning, notice, info or debug"
+    )]
     UnknownLevel(String),
     /// The word is no mode.
     #[error("logging mode `{0}` is unknown; use stdout, file or syslog")]
@@ -117,7 +122,10 @@ impl Settings {
     ///
     /// # Errors
     /// A word that is unknown or a key that the mode needs.
-    #[allow(clippy::too_many_arguments, reason = "one argument for each key of the section")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one argument for each key of the section"
+    )]
     pub fn from_values(
         mode: Option<&str>,
         level: Option<&str>,

@@ -43,7 +43,11 @@ impl Line {
         );
         // A line is one line whatever a hostile name contains.
         for letter in self.message.chars().chain(self.fields.chars()) {
-            text.push(if letter.is_control() { '\u{fffd}' } else { letter });
+            text.push(if letter.is_control() {
+                '\u{fffd}'
+            } else {
+                letter
+            });
         }
         text
     }

@@ -11,7 +11,13 @@ fn with_log(settings: &Settings, log: impl FnOnce()) {
 }
 
 fn file_settings(path: &std::path::Path, max_size: u64, level: Severity) -> Settings {
-    Settings { mode: Mode::File { path: path.to_path_buf(), max_size }, level }
+    Settings {
+        mode: Mode::File {
+            path: path.to_path_buf(),
+            max_size,
+        },
+        level,
+    }
 }
 
 /// The lines without their time stamps.
@@ -39,7 +45,11 @@ fn a_line_carries_the_ids_of_the_event_and_of_the_spans_around_it() {
     });
     assert_eq!(
         lines(&path),
-        ["- - - [info] plain", "9 5 7 [warning] inside", "- 5 7 [notice] refined agent=a"]
+        [
+            "- - - [info] plain",
+            "9 5 7 [warning] inside",
+            "- 5 7 [notice] refined agent=a"
+        ]
     );
 }
 
@@ -52,7 +62,10 @@ fn only_lines_up_to_the_level_are_written() {
         tracing::info!(severity = "notice", "kept");
         tracing::error!("kept too");
     });
-    assert_eq!(lines(&path), ["- - - [notice] kept", "- - - [error] kept too"]);
+    assert_eq!(
+        lines(&path),
+        ["- - - [notice] kept", "- - - [error] kept too"]
+    );
 }
 
 #[test]
@@ -62,7 +75,10 @@ fn a_name_with_line_breaks_and_escapes_stays_on_one_line() {
     with_log(&file_settings(&path, 0, Severity::Info), || {
         tracing::info!(file = "a\nb\u{1b}[31m", "found");
     });
-    assert_eq!(lines(&path), ["- - - [info] found file=a\u{fffd}b\u{fffd}[31m"]);
+    assert_eq!(
+        lines(&path),
+        ["- - - [info] found file=a\u{fffd}b\u{fffd}[31m"]
+    );
 }
 
 #[test]
@@ -76,7 +92,10 @@ fn a_full_file_is_rotated_once_and_is_not_readable_by_everybody() {
     });
     assert_eq!(lines(&path), ["- - - [info] three"]);
     assert_eq!(lines(&folder.path().join("log.1")), ["- - - [info] two"]);
-    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o027, 0);
+    assert_eq!(
+        std::fs::metadata(&path).unwrap().permissions().mode() & 0o027,
+        0
+    );
 }
 
 #[test]
@@ -87,8 +106,18 @@ fn syslog_over_udp_and_tcp_carries_facility_severity_and_tag() {
         (Protocol::Udp, udp.local_addr().unwrap().port()),
         (Protocol::Tcp, tcp.local_addr().unwrap().port()),
     ] {
-        let mode = Mode::Syslog { host: "127.0.0.1".into(), port, protocol };
-        with_log(&Settings { mode, level: Severity::Info }, || tracing::warn!("seen"));
+        let mode = Mode::Syslog {
+            host: "127.0.0.1".into(),
+            port,
+            protocol,
+        };
+        with_log(
+            &Settings {
+                mode,
+                level: Severity::Info,
+            },
+            || tracing::warn!("seen"),
+        );
     }
     let mut datagram = [0; 200];
     let length = udp.recv(&mut datagram).unwrap();
@@ -96,7 +125,10 @@ fn syslog_over_udp_and_tcp_carries_facility_severity_and_tag() {
     tcp.accept().unwrap().0.read_to_string(&mut stream).unwrap();
     for text in [String::from_utf8_lossy(&datagram[..length]), stream.into()] {
         assert!(text.starts_with("<28>mig-test["), "{text}");
-        assert!(text.trim_end().ends_with("]: - - - [warning] seen"), "{text}");
+        assert!(
+            text.trim_end().ends_with("]: - - - [warning] seen"),
+            "{text}"
+        );
     }
 }
 
@@ -109,8 +141,7 @@ fn a_section_that_makes_no_sense_is_refused_by_name() {
         (Some("syslog"), None, "`host`"),
     ];
     for (mode, level, part) in cases {
-        let error =
-            Settings::from_values(mode, level, None, None, None, None, None).unwrap_err();
+        let error = Settings::from_values(mode, level, None, None, None, None, None).unwrap_err();
         assert!(error.to_string().contains(part), "{error}");
     }
     assert_eq!(
