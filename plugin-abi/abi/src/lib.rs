@@ -108,9 +108,12 @@ pub mod capability {
     pub const PERSISTENT: u64 = 1;
 }
 
-/// What the host offers to a plugin. The pointer is valid for the whole
-/// operation. Every function may be called from any thread of the module;
-/// calls are serialised by the host.
+/// What the host offers to a plugin.
+///
+/// Ownership: the table belongs to the host and is valid until the operation
+/// returns; do not keep the pointer. Threads: every function may be called from
+/// any thread of the module while the operation runs; the host serialises the
+/// calls. No function throws or unwinds.
 #[repr(C)]
 pub struct MigHost {
     /// Size of this table in bytes.
@@ -123,10 +126,12 @@ pub struct MigHost {
     pub reserved: u32,
     /// Opaque; handed back to every function below.
     pub context: *mut c_void,
-    /// Writes one log line (UTF-8, no line breaks needed).
+    /// Writes one log line (UTF-8, no line break needed). The message is
+    /// borrowed for the call and copied by the host. Any thread.
     pub log: unsafe extern "C" fn(context: *mut c_void, level: u32, message: MigBytes),
-    /// Hands one payload to the host, which copies it. Returns 0 to go on;
-    /// anything else means stop now: a limit was reached or the host is gone.
+    /// Hands one payload to the host. Place and payload are borrowed for the
+    /// call and copied by the host. Returns 0 to go on; anything else means stop
+    /// now: a limit was reached or the host is gone. Any thread.
     pub emit: unsafe extern "C" fn(
         context: *mut c_void,
         kind: u32,
@@ -134,18 +139,26 @@ pub struct MigHost {
         payload: MigBytes,
     ) -> i32,
     /// Reports progress in units of the module's choice; `total` 0 is unknown.
+    /// Any thread.
     pub progress: unsafe extern "C" fn(context: *mut c_void, done: u64, total: u64),
     /// Returns non-zero once the operation should end. Cheap: poll it often.
+    /// Any thread.
     pub cancelled: unsafe extern "C" fn(context: *mut c_void) -> i32,
-    /// Looks up an optional extension by name; null when the host lacks it.
+    /// Looks up an optional extension by name, which is borrowed for the call.
+    /// The result is null when the host lacks it; otherwise it belongs to the
+    /// host and is valid until the operation returns. Any thread.
     pub get_service: unsafe extern "C" fn(context: *mut c_void, id: MigBytes) -> *const c_void,
 }
 
-/// Runs one operation to its end on the calling thread.
+/// Runs one operation to its end on the calling thread and returns one of the
+/// codes above. The name of the operation and the input are borrowed for the
+/// call. The host runs one operation at a time; the module may start threads,
+/// which must end before it returns. Nothing may be thrown or unwound out of it.
 pub type CallFn =
     unsafe extern "C" fn(host: *const MigHost, operation: MigBytes, input: MigBytes) -> i32;
 
-/// What a plugin offers. A static, immutable table.
+/// What a plugin offers. A static, immutable table that belongs to the plugin;
+/// plugins are never unloaded.
 #[repr(C)]
 pub struct MigPlugin {
     /// Size of this table in bytes, as the plugin was compiled.
@@ -169,5 +182,6 @@ pub struct MigPlugin {
 // SAFETY: the table is immutable and everything it points to is static.
 unsafe impl Sync for MigPlugin {}
 
-/// Type of the entry symbol.
+/// Type of the entry symbol. It returns the plugin's table and does nothing
+/// else; it may be called more than once and from any thread.
 pub type EntryFn = unsafe extern "C" fn() -> *const MigPlugin;

@@ -167,3 +167,6 @@ fn report_before_abort(info: &PanicHookInfo<'_>) {
         eprintln!("{message}");
     }
 }
+
+#[cfg(test)]
+mod tests;
