@@ -1,8 +1,11 @@
 //! JSON values to payload bytes and back.
 
+mod serializer;
+
 use crate::profile::{MAX_DEPTH, MAX_INTEGER, ProfileError, walk};
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
+use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
 /// Why a value cannot travel.
@@ -13,10 +16,13 @@ pub enum EncodeError {
     TooDeep,
     /// An integer that a JSON number does not hold exactly.
     #[error("integer {0} is beyond 2^53-1; send it as text")]
-    IntegerTooLarge(Number),
+    IntegerTooLarge(i128),
+    /// A map key that is neither text nor becomes text.
+    #[error("map keys must be text")]
+    KeyNotText,
     /// The type's own serialisation failed.
     #[error("value cannot be serialised: {0}")]
-    Serialize(#[from] serde_json::Error),
+    Serialize(String),
 }
 
 /// Why bytes are not a payload.
@@ -41,12 +47,15 @@ pub fn encode(value: &Value) -> Result<Vec<u8>, EncodeError> {
     Ok(encoder.into_writer())
 }
 
-/// Encodes anything serialisable by way of its JSON value.
+/// Encodes anything serialisable, to the same bytes as its JSON value and
+/// without making that first.
 ///
 /// # Errors
 /// As [`encode`], and when the type refuses to be serialised.
-pub fn encode_serialize<T: serde::Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
-    encode(&serde_json::to_value(value)?)
+pub fn encode_serialize<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
+    let mut encoder = Encoder::new(Vec::with_capacity(256));
+    value.serialize(serializer::Payload::new(&mut encoder, 0))?;
+    Ok(encoder.into_writer())
 }
 
 /// Decodes a payload of at most `limit` bytes after walking it.
@@ -89,20 +98,30 @@ fn put(encoder: &mut Encoder<Vec<u8>>, value: &Value, depth: usize) -> Result<()
 
 fn put_number(encoder: &mut Encoder<Vec<u8>>, number: &Number) -> Result<(), EncodeError> {
     if let Some(value) = number.as_i64() {
-        if value.unsigned_abs() > MAX_INTEGER {
-            return Err(EncodeError::IntegerTooLarge(number.clone()));
-        }
-        encoder.i64(value).expect(INFALLIBLE);
-    } else if number.is_u64() {
-        return Err(EncodeError::IntegerTooLarge(number.clone()));
+        put_integer(encoder, value.into())
+    } else if let Some(value) = number.as_u64() {
+        put_integer(encoder, value.into())
     } else {
-        let value = number.as_f64().unwrap_or_default();
-        match whole(value) {
-            Some(value) => encoder.i64(value).expect(INFALLIBLE),
-            None => encoder.f64(value).expect(INFALLIBLE),
-        };
+        put_float(encoder, number.as_f64().unwrap_or_default());
+        Ok(())
     }
+}
+
+fn put_integer(encoder: &mut Encoder<Vec<u8>>, value: i128) -> Result<(), EncodeError> {
+    if value.unsigned_abs() > u128::from(MAX_INTEGER) {
+        return Err(EncodeError::IntegerTooLarge(value));
+    }
+    encoder.i64(value as i64).expect(INFALLIBLE);
     Ok(())
+}
+
+/// As JSON does, what is not finite becomes null.
+fn put_float(encoder: &mut Encoder<Vec<u8>>, value: f64) {
+    match whole(value) {
+        Some(value) => encoder.i64(value).expect(INFALLIBLE),
+        None if !value.is_finite() => encoder.null().expect(INFALLIBLE),
+        None => encoder.f64(value).expect(INFALLIBLE),
+    };
 }
 
 /// The integer a float is, within the exact range.
