@@ -1,0 +1,46 @@
+//! Calls to cargo, announced before they start.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// What goes wrong in a task, as one line for the person who runs it.
+pub type Outcome<T> = Result<T, String>;
+
+/// The root of the checkout.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask is a folder of the checkout")
+        .to_path_buf()
+}
+
+/// Where cargo puts what it builds.
+pub fn target_directory() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// A call to the cargo that runs this task, in the root of the checkout.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// Runs a command to its end; its output goes where ours goes.
+pub fn run(what: &str, command: &mut Command) -> Outcome<()> {
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| format!("{what}: cannot start {:?}: {error}", command.get_program()))?;
+    if status.success() { Ok(()) } else { Err(format!("{what} failed ({status})")) }
+}
+
+/// Says what is built, builds it and says how long it took.
+pub fn build(what: &str, arguments: &[&str]) -> Outcome<()> {
+    println!("building {what} (cargo {})", arguments.join(" "));
+    let start = Instant::now();
+    run(what, cargo().args(arguments))?;
+    println!("built {what} in {:.0} s", start.elapsed().as_secs_f64());
+    Ok(())
+}

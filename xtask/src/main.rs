@@ -1,0 +1,53 @@
+//! The project's own commands: `cargo xtask demo`, `test`, `fuzz`, `footprint`, `bench`.
+
+mod bench;
+mod building;
+mod demo;
+mod footprint;
+mod fuzz;
+mod packages;
+mod skips;
+mod test_suite;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Builds, shows and checks MIG.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a real investigation on this machine, from certificates to printed results.
+    Demo(demo::Options),
+    /// Run all tests.
+    Test(test_suite::Options),
+    /// Run every fuzz target for so many seconds in all.
+    Fuzz(fuzz::Options),
+    /// Print the memory and processor use of the real demo processes.
+    Footprint(footprint::Options),
+    /// Measure the file module and a whole investigation beside their peers.
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Test(options) => test_suite::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
+        Command::Footprint(options) => footprint::run(&options),
+        Command::Bench(options) => bench::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Debian packages that the tests, the demo and the benches use.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A package and a file that tells whether it is installed.
+struct Package {
+    name: &'static str,
+    evidence: &'static str,
+}
+
+/// Other AMQP clients and OpenPGP implementations to test against.
+const FOR_TESTS: &[Package] = &[
+    Package { name: "python3-pika", evidence: "/usr/lib/python3/dist-packages/pika/__init__.py" },
+    Package { name: "gnupg", evidence: "/usr/bin/gpg" },
+    Package { name: "openssl", evidence: "/usr/bin/openssl" },
+];
+
+/// Peers that the benches run side by side with MIG.
+const FOR_BENCHES: &[Package] = &[
+    Package { name: "fd-find", evidence: "/usr/bin/fdfind" },
+    Package { name: "ripgrep", evidence: "/usr/bin/rg" },
+    Package { name: "openssl", evidence: "/usr/bin/openssl" },
+];
+
+/// Installs what the tests use, or says what is missing.
+pub fn for_tests() {
+    install(FOR_TESTS, "the tests that need it will be reported as skipped");
+}
+
+/// Installs what the benches use, or says what is missing.
+pub fn for_benches() {
+    install(FOR_BENCHES, "its comparison will be left out");
+}
+
+fn install(packages: &[Package], consequence: &str) {
+    let missing = |packages: &[Package]| -> Vec<&'static str> {
+        packages
+            .iter()
+            .filter(|package| !Path::new(package.evidence).exists())
+            .map(|package| package.name)
+            .collect()
+    };
+    let wanted = missing(packages);
+    if wanted.is_empty() {
+        return;
+    }
+    if mig_testkit::is_root() && Path::new("/usr/bin/apt-get").exists() {
+        println!("installing Debian packages: {}", wanted.join(" "));
+        let apt = |arguments: &[&str]| {
+            Command::new("apt-get")
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .args(arguments)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .status()
+                .is_ok_and(|status| status.success())
+        };
+        let mut arguments = vec!["install", "-y", "--no-install-recommends"];
+        arguments.extend(&wanted);
+        // The package lists may be absent or old: a failed first try is not final.
+        if !apt(&arguments) {
+            apt(&["update"]);
+            apt(&arguments);
+        }
+    }
+    for name in missing(packages) {
+        println!("missing: {name} (apt-get install {name}); {consequence}");
+    }
+}
