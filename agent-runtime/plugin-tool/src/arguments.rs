@@ -1,0 +1,92 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Where publishers' keys are kept on endpoints.
+pub const KEYRING: &str = "/etc/mig/pluginkeys";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "mig-plugin",
+    version,
+    about = "Inspects, signs and verifies MIG module plugins",
+    disable_help_subcommand = true
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Says what a plugin file is and whether this machine would load it,
+    /// without executing any of it
+    Inspect(Inspect),
+    /// Makes a key pair for a publisher of plugins
+    Keygen(Keygen),
+    /// Signs a plugin file; the signature goes to FILE.sig
+    Sign(Sign),
+    /// Checks the signatures in FILE.sig against a directory of public keys
+    Verify(Verify),
+}
+
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// The plugin, usually libNAME.so
+    pub file: PathBuf,
+    /// Print the manifest and the facts as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Check against this version of glibc instead of this machine's
+    #[arg(long, value_name = "VERSION")]
+    pub glibc: Option<String>,
+    /// Check against this version of Linux instead of this machine's
+    #[arg(long, value_name = "VERSION")]
+    pub kernel: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Keygen {
+    /// Where to write: PREFIX.key (secret) and PREFIX.pub
+    pub prefix: PathBuf,
+    /// Kind of key
+    #[arg(long, value_enum, default_value_t = Kind::Openpgp)]
+    pub kind: Kind,
+    /// User id of an OpenPGP key, usually `Name <address>`
+    #[arg(long, value_name = "TEXT", default_value = "MIG plugin publisher")]
+    pub user_id: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// An Ed25519 key in OpenPGP form
+    Openpgp,
+    /// A bare Ed25519 key in PEM, as openssl writes it
+    Ed25519,
+}
+
+#[derive(Debug, Args)]
+pub struct Sign {
+    /// The plugin
+    pub file: PathBuf,
+    /// Secret key: armored OpenPGP or Ed25519 PEM. $MIGPGPPASSPHRASE opens a
+    /// locked OpenPGP key
+    #[arg(long, value_name = "KEY")]
+    pub key: PathBuf,
+    /// Keep the signatures that FILE.sig has already
+    #[arg(long)]
+    pub add: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The plugin; its signatures are in FILE.sig
+    pub file: PathBuf,
+    /// Directory of public keys, one per file
+    #[arg(long, value_name = "DIR", default_value = KEYRING)]
+    pub keyring: PathBuf,
+    /// How many different keys must have signed
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub required: usize,
+}

@@ -1,0 +1,57 @@
+//! What can go wrong, in one line each.
+
+use mig_protocol::openpgp::SignError;
+use std::path::PathBuf;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// A key would be overwritten.
+    #[error("{} exists already; choose another name or remove it first", .0.display())]
+    Exists(PathBuf),
+    /// A file is larger than what it should be can be.
+    #[error("{} is larger than {most} bytes", path.display())]
+    TooLarge { path: PathBuf, most: u64 },
+    /// A plugin is refused.
+    #[error("{}: {source}", path.display())]
+    Refused {
+        path: PathBuf,
+        source: mig_host::inspect::InspectError,
+    },
+    /// Signatures do not suffice.
+    #[error("{}: {source}", path.display())]
+    Signature {
+        path: PathBuf,
+        source: mig_host::signature::SignatureError,
+    },
+    /// There is no key to verify with.
+    #[error("{} holds no usable public key; copy the publisher's .pub file there", .0.display())]
+    NoKeys(PathBuf),
+    /// A key cannot be used.
+    #[error("{}: {source}", path.display())]
+    Key { path: PathBuf, source: SignError },
+    /// A file is neither kind of secret key.
+    #[error("{} is neither an armored OpenPGP nor a PEM Ed25519 secret key", .0.display())]
+    NotAKey(PathBuf),
+    /// The random generator failed.
+    #[error("the system gives no random numbers: {0}")]
+    Random(getrandom::Error),
+    /// No key was made.
+    #[error("cannot make a key: {0}")]
+    Generate(SignError),
+    /// A version on the command line is not one.
+    #[error("--{option} {value} is not a version like 2.34")]
+    Version { option: &'static str, value: String },
+}
