@@ -1,0 +1,62 @@
+//! What one operation of one module is allowed, from its manifest.
+
+use mig_plugin_payload::{Capability, Manifest};
+use serde::{Deserialize, Serialize};
+
+use crate::job::Operation;
+
+/// What stays open. Everything that is false is closed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Profile {
+    /// Read any file and directory.
+    pub(crate) filesystem_read: bool,
+    /// Change files.
+    pub(crate) filesystem_write: bool,
+    /// Sockets, and the files that name resolution reads.
+    pub(crate) network: bool,
+    /// Raw sockets.
+    pub(crate) raw_network: bool,
+    /// Memory of other processes.
+    pub(crate) trace: bool,
+    /// The kernel's audit stream.
+    pub(crate) audit: bool,
+    /// Start programs.
+    pub(crate) processes: bool,
+    /// Send signals to other processes.
+    pub(crate) signal: bool,
+}
+
+impl Profile {
+    /// The profile of one operation. All but `run` are pure: they compute an
+    /// answer from their input and need nothing of the machine.
+    pub(crate) fn of(manifest: &Manifest, operation: Operation) -> Self {
+        if operation != Operation::Run {
+            return Self::default();
+        }
+        let needs = |capability: Capability| manifest.needs(&capability);
+        Self {
+            filesystem_read: needs(Capability::FilesystemRead),
+            filesystem_write: needs(Capability::FilesystemWrite),
+            network: needs(Capability::Network),
+            raw_network: needs(Capability::RawNetwork),
+            trace: needs(Capability::Ptrace),
+            audit: needs(Capability::NetlinkAudit),
+            processes: needs(Capability::Processes),
+            signal: needs(Capability::Signal),
+        }
+    }
+
+    /// Whether it may make sockets of any kind.
+    pub(crate) fn sockets(&self) -> bool {
+        self.network || self.raw_network || self.audit
+    }
+
+    /// Whether it has no business with any file, once it is loaded.
+    pub(crate) fn without_files(&self) -> bool {
+        !(self.filesystem_read
+            || self.filesystem_write
+            || self.network
+            || self.trace
+            || self.processes)
+    }
+}

@@ -1,0 +1,250 @@
+//! What has arrived from a worker so far, each frame checked as it comes.
+
+use mig_plugin_payload::assemble::Assembler;
+use mig_plugin_payload::{DecodeError, Manifest, ResultSchema, decode};
+use serde_json::Value;
+
+use super::{items, place};
+use crate::frame::{Frame, Kind};
+use crate::job::{Job, Operation, Progress};
+use crate::sandbox::SandboxReport;
+use crate::text::one_line;
+
+/// Bytes of output for which one value is allowed: findings are mostly text.
+const BYTES_PER_ITEM: u64 = 8;
+/// Log lines of one job that are passed on, in bytes.
+const MOST_LOG: usize = 1 << 20;
+/// Longest message of an error record, in characters.
+const MAX_MESSAGE: usize = 1000;
+
+/// An error record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ErrorRecord {
+    pub(super) message: String,
+    pub(super) field: Option<String>,
+}
+
+/// Why a worker is not listened to any longer; goes behind "module `x`".
+pub(super) type Fault = String;
+
+/// The state of an answer.
+pub(super) struct Answer<'a> {
+    operation: Operation,
+    privacy: bool,
+    schema: ResultSchema,
+    progress: &'a mut dyn FnMut(Progress),
+    assembler: Assembler,
+    /// The last place that was found in the schema.
+    known_place: Option<String>,
+    output_left: u64,
+    items_left: u64,
+    log_left: usize,
+    pub(super) result: Option<Value>,
+    pub(super) record: Option<ErrorRecord>,
+    /// The worker says that the module cannot be loaded or misbehaves.
+    pub(super) refused: Option<String>,
+    pub(super) code: Option<i32>,
+    pub(super) sandbox: Option<SandboxReport>,
+    /// Output was left out.
+    pub(super) full: bool,
+}
+
+impl<'a> Answer<'a> {
+    pub(super) fn new(
+        job: &Job<'_>,
+        manifest: &Manifest,
+        progress: &'a mut dyn FnMut(Progress),
+    ) -> Self {
+        Self {
+            operation: job.operation,
+            privacy: job.privacy,
+            schema: manifest.result(),
+            progress,
+            assembler: Assembler::new(),
+            known_place: None,
+            output_left: job.limits.output,
+            items_left: job.limits.output / BYTES_PER_ITEM,
+            log_left: MOST_LOG,
+            result: None,
+            record: None,
+            refused: None,
+            code: None,
+            sandbox: None,
+            full: false,
+        }
+    }
+
+    /// True once the worker has said that its guards stand.
+    pub(super) fn started(&self) -> bool {
+        self.sandbox.is_some()
+    }
+
+    /// True when at least one finding was streamed.
+    pub(super) fn has_elements(&self) -> bool {
+        !self.assembler.is_empty()
+    }
+
+    /// The schema of the whole result.
+    pub(super) fn schema(&self) -> &ResultSchema {
+        &self.schema
+    }
+
+    /// The whole result as far as it arrived.
+    pub(super) fn take_document(&mut self) -> Value {
+        let assembler = std::mem::take(&mut self.assembler);
+        assembler.finish(self.result.take().unwrap_or(Value::Null))
+    }
+
+    /// Takes one frame.
+    pub(super) fn accept(&mut self, frame: &Frame<'_>) -> Result<(), Fault> {
+        if self.started() == (frame.kind == Kind::Ready) {
+            return Err("sent its answer out of order".to_owned());
+        }
+        match frame.kind {
+            Kind::Ready => self.ready(frame.payload),
+            Kind::Element => self.element(frame),
+            Kind::Result => self.result(frame.payload),
+            Kind::Error => self.error(frame.payload),
+            Kind::Log => self.log(frame.payload),
+            Kind::Progress => self.progress(frame.payload),
+            Kind::Full => {
+                self.full = true;
+                Ok(())
+            }
+            Kind::Refused => {
+                let why = String::from_utf8_lossy(frame.payload);
+                self.refused.get_or_insert(one_line(&why, MAX_MESSAGE));
+                Ok(())
+            }
+            Kind::End => {
+                let code = frame.payload.try_into().map(i32::from_le_bytes);
+                self.code = Some(code.map_err(|_| "sent a malformed end of its answer")?);
+                Ok(())
+            }
+        }
+    }
+
+    fn ready(&mut self, payload: &[u8]) -> Result<(), Fault> {
+        let report: SandboxReport = serde_json::from_slice(payload)
+            .map_err(|_| "has a worker of another version; restart the program")?;
+        (self.progress)(Progress::Sandbox(report.clone()));
+        self.sandbox = Some(report);
+        Ok(())
+    }
+
+    fn element(&mut self, frame: &Frame<'_>) -> Result<(), Fault> {
+        if self.operation != Operation::Run {
+            return Err(format!(
+                "streams findings in the operation `{}`, which has none",
+                self.operation.as_str()
+            ));
+        }
+        let place = std::str::from_utf8(frame.place)
+            .map_err(|_| "streams findings to a place that is not UTF-8")?;
+        if self.known_place.as_deref() != Some(place) {
+            place::check(&self.schema, place)?;
+            self.known_place = Some(place.to_owned());
+        }
+        if !self.afford(frame.payload) {
+            return Ok(());
+        }
+        let element = self.decode(frame.payload, "finding")?;
+        self.assembler
+            .add(place, element)
+            .map_err(|error| error.to_string())
+    }
+
+    fn result(&mut self, payload: &[u8]) -> Result<(), Fault> {
+        if self.result.is_some() {
+            return Err("sent two results".to_owned());
+        }
+        if !self.afford(payload) {
+            return Ok(());
+        }
+        self.result = Some(self.decode(payload, "result")?);
+        Ok(())
+    }
+
+    /// Charges a payload. False when it is beyond the limit and dropped; the
+    /// worker was to see to that itself, but it need not be honest.
+    fn afford(&mut self, payload: &[u8]) -> bool {
+        let bytes = payload.len() as u64;
+        if self.full && self.output_left == 0 {
+            return false;
+        }
+        if bytes > self.output_left {
+            self.full = true;
+            self.output_left = 0;
+            return false;
+        }
+        self.output_left -= bytes;
+        true
+    }
+
+    fn decode(&mut self, payload: &[u8], what: &str) -> Result<Value, Fault> {
+        let broken = |error: DecodeError| format!("sent a {what} that is not acceptable: {error}");
+        mig_plugin_payload::walk(payload, payload.len())
+            .map_err(|error| broken(DecodeError::Profile(error)))?;
+        // Values count only once the walk has shown that there are any.
+        match self.items_left.checked_sub(items::count(payload)) {
+            Some(left) => self.items_left = left,
+            None => {
+                return Err(format!(
+                    "sent a {what} with more values than its output limit allows"
+                ));
+            }
+        }
+        decode(payload, payload.len()).map_err(broken)
+    }
+
+    fn error(&mut self, payload: &[u8]) -> Result<(), Fault> {
+        let record = decode(payload, payload.len())
+            .map_err(|error| format!("sent an error record that is not acceptable: {error}"))?;
+        let text = |name: &str| {
+            record
+                .get(name)
+                .and_then(Value::as_str)
+                .map(|text| one_line(text, MAX_MESSAGE))
+        };
+        let message = text("message").ok_or("sent an error record without a message")?;
+        // The first one says what went wrong; later ones are its consequences.
+        if self.record.is_none() {
+            self.record = Some(ErrorRecord {
+                message,
+                field: text("field"),
+            });
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, payload: &[u8]) -> Result<(), Fault> {
+        let (&level, text) = payload.split_first().ok_or("sent a malformed log line")?;
+        let Some(left) = self.log_left.checked_sub(payload.len()) else {
+            return Ok(());
+        };
+        self.log_left = left;
+        if !self.privacy {
+            let message = one_line(&String::from_utf8_lossy(text), MAX_MESSAGE);
+            (self.progress)(Progress::Log {
+                level: u32::from(level),
+                message,
+            });
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, payload: &[u8]) -> Result<(), Fault> {
+        let (Some(done), Some(total), 16) = (
+            payload.first_chunk::<8>(),
+            payload.last_chunk::<8>(),
+            payload.len(),
+        ) else {
+            return Err("sent malformed progress".to_owned());
+        };
+        (self.progress)(Progress::Units {
+            done: u64::from_le_bytes(*done),
+            total: u64::from_le_bytes(*total),
+        });
+        Ok(())
+    }
+}

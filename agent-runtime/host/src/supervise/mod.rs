@@ -1,0 +1,140 @@
+//! The host's side of a running job: start a worker, feed it, read its answer
+//! within the limits, end it, and make one outcome of whatever it did.
+
+mod answer;
+mod document;
+mod items;
+mod place;
+mod verdict;
+mod watch;
+
+use mig_plugin_payload::encode;
+
+use crate::cancel::Cancel;
+use crate::job::{Ending, Job, Operation, Outcome, Progress};
+use crate::request::Request;
+use crate::sandbox::Profile;
+use crate::store::{Entry, ModuleStore};
+use crate::sys::spawn::Worker;
+use crate::text::one_line;
+use answer::Answer;
+use watch::Watch;
+
+impl ModuleStore {
+    /// Runs one job to its end, in a worker process of its own. Blocks the
+    /// calling thread, which must live on until it returns: the worker dies
+    /// with it. Several threads may run jobs at once.
+    pub fn run(
+        &self,
+        job: &Job<'_>,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Outcome {
+        match self.attempt(job, cancel, progress) {
+            Ok(outcome) => outcome,
+            Err(reason) => not_run(job, Ending::Failed, reason),
+        }
+    }
+
+    /// An error is why no worker ran.
+    fn attempt(
+        &self,
+        job: &Job<'_>,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Outcome, String> {
+        let name = one_line(job.module, 64);
+        let entry = self
+            .entry(job.module)
+            .ok_or_else(|| format!("module '{name}' is not available"))?;
+        let operation = job.operation.as_str();
+        if !entry.info.manifest.has_operation(operation) {
+            return Err(format!("module `{name}` has no operation `{operation}`"));
+        }
+        let input = encode(&job.input)
+            .map_err(|error| format!("input for module `{name}` cannot be sent: {error}"))?;
+        if cancel.is_cancelled() {
+            let reason = format!("module `{name}` was cancelled before it started");
+            return Ok(not_run(job, Ending::Cancelled, reason));
+        }
+        let request = request(job, entry, &input);
+        let module = entry
+            .source
+            .descriptor()
+            .map_err(|error| format!("module `{name}` cannot be run: {error}"))?;
+        let worker = Worker::start(self.worker_program())
+            .map_err(|error| format!("module `{name}`: cannot start a worker: {error}"))?;
+        let mut answer = Answer::new(job, &entry.info.manifest, progress);
+        let watch = Watch::new(worker, job, cancel);
+        let end = watch
+            .until_the_end(&request.encode(&input), module, &mut answer)
+            .map_err(|error| format!("module `{name}`: cannot follow its worker: {error}"))?;
+        Ok(verdict::judge(job, &entry.info.manifest, answer, &end))
+    }
+}
+
+fn request(job: &Job<'_>, entry: &Entry, input: &[u8]) -> Request {
+    Request {
+        module: job.module.to_owned(),
+        operation: job.operation,
+        manifest: entry.manifest_digest.clone(),
+        dynamic: !matches!(entry.info.origin, crate::store::Origin::Static),
+        libraries: entry.libraries.clone(),
+        limits: job.limits,
+        profile: Profile::of(&entry.info.manifest, job.operation),
+        input: input.len() as u64,
+    }
+}
+
+/// The outcome of a job for which no worker ran.
+fn not_run(job: &Job<'_>, ending: Ending, reason: String) -> Outcome {
+    let answer = match job.operation {
+        Operation::Run => mig_plugin_payload::ResultDocument::failed(reason.as_str()).to_value(),
+        _ => serde_json::Value::Null,
+    };
+    Outcome {
+        ending,
+        answer,
+        reason: Some(reason),
+        field: None,
+        sandbox: None,
+    }
+}
+
+/// Treats arbitrary bytes as the answer of a worker, for fuzzing: nothing a
+/// worker sends may do more than give an outcome.
+#[doc(hidden)]
+pub fn fuzz_frames(stream: &[u8]) {
+    const MANIFEST: &[u8] = br#"{"name":"fuzz","version":"1",
+        "abi":{"major":1,"fingerprint":"-"},
+        "operations":{"run":{"result":{"properties":{
+            "elements":{"type":"object","additionalProperties":{"type":"array"}},
+            "statistics":{"type":"object"}}}}}}"#;
+    let Ok(manifest) = mig_plugin_payload::Manifest::parse(MANIFEST) else {
+        return;
+    };
+    let mut job = Job::new("fuzz", Operation::Run, serde_json::Value::Null);
+    job.limits.output = 1 << 16;
+    job.privacy = stream.first().is_some_and(|byte| byte & 1 == 1);
+    let mut ignore = |_| {};
+    let mut answer = Answer::new(&job, &manifest, &mut ignore);
+    // Start inside the interesting part.
+    let ready = crate::frame::Frame {
+        kind: crate::frame::Kind::Ready,
+        place: b"",
+        payload: br#"{"guards":[]}"#,
+    };
+    let fault = match answer.accept(&ready) {
+        Ok(()) => watch::feed(stream, job.limits.output, &mut answer).err(),
+        Err(fault) => Some(fault),
+    };
+    let end = watch::End {
+        stop: None,
+        killed: false,
+        fault,
+        reaped: None,
+        stray: String::new(),
+    };
+    let outcome = verdict::judge(&job, &manifest, answer, &end);
+    assert!(outcome.answer.is_object());
+}

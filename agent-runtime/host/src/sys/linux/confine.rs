@@ -1,0 +1,70 @@
+//! Puts up every guard around the calling process, in the order in which one
+//! does not hinder the next.
+
+use std::io;
+
+use super::landlock::Enforced;
+use super::{capabilities, landlock, limits, process, seccomp};
+use crate::job::Limits;
+use crate::sandbox::{Guard, GuardState, Profile, SandboxReport};
+
+/// Guards that must stand before anything else is read or done. False when the
+/// host is gone already.
+pub(crate) fn leave_host(host: i32, profile: &Profile, report: &mut SandboxReport) -> bool {
+    report.note(Guard::OwnSession, process::own_session());
+    // A worker that may start processes takes them along: its handler ends the
+    // whole group. The others cannot have any, and cannot catch this one.
+    let signal = if profile.processes {
+        libc::SIGTERM
+    } else {
+        libc::SIGKILL
+    };
+    let still_there = process::die_with_host(host, signal);
+    let alive = !matches!(still_there, Ok(false));
+    report.note(Guard::DiesWithHost, still_there.map(drop));
+    alive
+}
+
+/// Limits, privileges and filters: everything that must hold before foreign
+/// code is loaded. What the system lacks is noted and left out.
+pub(crate) fn restrict(profile: &Profile, limits: &Limits, report: &mut SandboxReport) {
+    report.note(Guard::FirstToGo, limits::first_to_go());
+    report.note(Guard::Nice, limits::be_nice());
+    report.note(Guard::IdleIo, limits::idle_io());
+    report.note(Guard::MemoryLimit, limits::memory(limits));
+    report.note(
+        Guard::CountLimits,
+        limits::counts(limits, profile.filesystem_write),
+    );
+    report.note(Guard::NoNewPrivileges, no_new_privileges());
+    report.guards.push(landlock_state(profile));
+    report.note(Guard::Capabilities, capabilities::keep_declared(profile));
+    // Last, because it forbids what the others use.
+    report.note(Guard::Seccomp, seccomp::restrict(profile));
+}
+
+fn no_new_privileges() -> io::Result<()> {
+    // SAFETY: prctl with integer arguments.
+    if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+fn landlock_state(profile: &Profile) -> GuardState {
+    let state = |active, note: Option<&str>| GuardState {
+        guard: Guard::Landlock,
+        active,
+        note: note.map(str::to_owned),
+    };
+    if profile.trace {
+        // Landlock knows no exception for looking into other processes.
+        return state(false, Some("the module declares ptrace"));
+    }
+    match landlock::restrict(profile) {
+        Ok(Enforced::Fully) => state(true, None),
+        Ok(Enforced::Partly) => state(true, Some("this kernel enforces a part of the rules")),
+        Ok(Enforced::Not) => state(false, Some("this kernel has no Landlock")),
+        Err(error) => state(false, Some(&error.to_string())),
+    }
+}

@@ -1,0 +1,77 @@
+//! Landlock: what the worker may do with files, for every path at once.
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+};
+
+use crate::sandbox::Profile;
+
+/// The newest rules this code knows; an older kernel enforces those it has.
+const KNOWN: ABI = ABI::V6;
+
+/// How much of the rules the kernel enforces.
+pub(crate) enum Enforced {
+    Fully,
+    Partly,
+    Not,
+}
+
+/// What name resolution reads.
+const RESOLVER_FILES: &[&str] = &["/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/run"];
+
+/// Restricts the calling thread and all it starts from now on.
+pub(crate) fn restrict(profile: &Profile) -> Result<Enforced, RulesetError> {
+    let mut ruleset = Ruleset::default().handle_access(denied_file_access(profile))?;
+    if !profile.network {
+        ruleset = ruleset.handle_access(AccessNet::from_all(KNOWN))?;
+    }
+    let mut scope = Scope::from_all(KNOWN);
+    if profile.network {
+        scope.remove(Scope::AbstractUnixSocket);
+    }
+    if profile.signal {
+        scope.remove(Scope::Signal);
+    }
+    if !scope.is_empty() {
+        ruleset = ruleset.scope(scope)?;
+    }
+    let mut created = ruleset.create()?;
+    let mut allow = |path: &str, access: BitFlags<AccessFs>| -> Result<(), RulesetError> {
+        // What does not exist needs no rule.
+        if let Ok(fd) = PathFd::new(path) {
+            (&mut created).add_rule(PathBeneath::new(fd, access))?;
+        }
+        Ok(())
+    };
+    if profile.network && !profile.filesystem_read {
+        for path in RESOLVER_FILES {
+            allow(path, AccessFs::ReadFile | AccessFs::ReadDir)?;
+        }
+    }
+    if profile.processes {
+        // Programs throw output away.
+        allow("/dev/null", AccessFs::ReadFile | AccessFs::WriteFile)?;
+    }
+    Ok(match created.restrict_self()?.ruleset {
+        RulesetStatus::FullyEnforced => Enforced::Fully,
+        RulesetStatus::PartiallyEnforced => Enforced::Partly,
+        RulesetStatus::NotEnforced => Enforced::Not,
+    })
+}
+
+/// Everything handled and not allowed by a rule is refused, so what is not
+/// listed here is left alone.
+fn denied_file_access(profile: &Profile) -> BitFlags<AccessFs> {
+    let mut denied = AccessFs::from_all(KNOWN);
+    if profile.filesystem_read || profile.filesystem_write || profile.processes {
+        denied.remove(AccessFs::ReadFile | AccessFs::ReadDir);
+    }
+    if profile.processes {
+        denied.remove(AccessFs::Execute);
+    }
+    if profile.filesystem_write {
+        denied.remove(AccessFs::from_write(KNOWN));
+    }
+    denied
+}

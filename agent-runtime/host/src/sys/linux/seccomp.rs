@@ -1,0 +1,225 @@
+//! seccomp: an allow-list of system calls made from what the module declared.
+
+use std::collections::BTreeMap;
+
+use libc::c_long;
+use seccompiler::{
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
+    SeccompFilter, SeccompRule, TargetArch, apply_filter,
+};
+
+use super::syscalls;
+use crate::sandbox::Profile;
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// `prctl` operations that only concern the caller and are harmless: names of
+/// threads and mappings, and putting on more filters.
+const HARMLESS_PRCTL: &[i32] = &[
+    libc::PR_SET_NAME,
+    libc::PR_GET_NAME,
+    libc::PR_SET_VMA,
+    libc::PR_SET_NO_NEW_PRIVS,
+    libc::PR_GET_NO_NEW_PRIVS,
+    libc::PR_SET_SECCOMP,
+    libc::PR_GET_DUMPABLE,
+    libc::PR_CAPBSET_READ,
+];
+
+/// `ioctl` operations on descriptors that are open already.
+#[allow(
+    clippy::unnecessary_cast,
+    reason = "other C libraries have another type"
+)]
+const HARMLESS_IOCTL: &[u64] = &[
+    libc::TCGETS as u64,
+    libc::TIOCGWINSZ as u64,
+    libc::FIONREAD as u64,
+    libc::FIONBIO as u64,
+    libc::FIOCLEX as u64,
+    libc::FIONCLEX as u64,
+];
+
+/// `fcntl` operations: all but those that send signals somewhere.
+const HARMLESS_FCNTL: &[i32] = &[
+    libc::F_DUPFD,
+    libc::F_DUPFD_CLOEXEC,
+    libc::F_GETFD,
+    libc::F_SETFD,
+    libc::F_GETFL,
+    libc::F_SETFL,
+    libc::F_GETLK,
+    libc::F_OFD_GETLK,
+    libc::F_GETPIPE_SZ,
+    libc::F_GET_SEALS,
+];
+
+/// Bits of the open flags that ask for more than reading. `O_TMPFILE` without
+/// its `O_DIRECTORY` part.
+const WRITING: u64 = (libc::O_ACCMODE
+    | libc::O_CREAT
+    | libc::O_TRUNC
+    | libc::O_APPEND
+    | (libc::O_TMPFILE & !libc::O_DIRECTORY)) as u64;
+
+/// Why a filter could not be put on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("this processor is not supported: {0}")]
+    Build(#[from] BackendError),
+    #[error("{0}")]
+    Install(#[from] seccompiler::Error),
+}
+
+/// Puts the filters for the whole life of the worker on the calling thread and
+/// all it starts.
+pub(crate) fn restrict(profile: &Profile) -> Result<(), Error> {
+    install(
+        allowed(profile)?,
+        SeccompAction::Errno(libc::EPERM as u32),
+        SeccompAction::Allow,
+    )?;
+    install(
+        named(syscalls::PRETEND_UNKNOWN),
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::ENOSYS as u32),
+    )
+}
+
+/// Takes away opening files by path, once the module is loaded.
+pub(crate) fn forbid_files() -> Result<(), Error> {
+    install(
+        named(syscalls::FILES_BY_PATH),
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::EACCES as u32),
+    )
+}
+
+fn install(rules: Rules, otherwise: SeccompAction, matching: SeccompAction) -> Result<(), Error> {
+    let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
+    let filter = SeccompFilter::new(rules, otherwise, matching, architecture)?;
+    let program = BpfProgram::try_from(filter)?;
+    Ok(apply_filter(&program)?)
+}
+
+fn named(calls: &[c_long]) -> Rules {
+    calls.iter().map(|call| (*call, Vec::new())).collect()
+}
+
+fn allowed(profile: &Profile) -> Result<Rules, BackendError> {
+    let mut rules = conditional()?;
+    let mut allow = |calls: &[c_long]| rules.extend(named(calls));
+    allow(syscalls::COMPUTE);
+    // Metadata of an open file is asked by path calls with an empty path.
+    allow(&[libc::SYS_newfstatat, libc::SYS_statx, libc::SYS_seccomp]);
+    if !profile.without_files() {
+        allow(syscalls::LOOK_AT_FILES);
+    }
+    if profile.filesystem_write {
+        allow(syscalls::CHANGE_FILES);
+        // Locks.
+        allow(&[libc::SYS_fcntl]);
+    }
+    if profile.filesystem_write || profile.processes {
+        allow(&[libc::SYS_openat]);
+        #[cfg(target_arch = "x86_64")]
+        allow(&[libc::SYS_open]);
+    }
+    if profile.sockets() {
+        allow(syscalls::SOCKETS);
+    }
+    if profile.signal {
+        allow(&[libc::SYS_kill, libc::SYS_tgkill]);
+    }
+    if profile.processes {
+        allow(syscalls::START_PROCESSES);
+    }
+    if profile.trace {
+        allow(syscalls::TRACE);
+    }
+    Ok(rules)
+}
+
+/// Calls that are allowed with certain arguments only.
+fn conditional() -> Result<Rules, BackendError> {
+    let own = u64::from(std::process::id());
+    let mut rules = Rules::new();
+    // Threads, not processes.
+    rules.insert(
+        libc::SYS_clone,
+        vec![masked(
+            0,
+            libc::CLONE_THREAD as u64,
+            libc::CLONE_THREAD as u64,
+        )?],
+    );
+    // Opening for reading.
+    rules.insert(libc::SYS_openat, vec![masked(2, WRITING, 0)?]);
+    #[cfg(target_arch = "x86_64")]
+    rules.insert(libc::SYS_open, vec![masked(1, WRITING, 0)?]);
+    // Signals to itself, for abort and raise.
+    rules.insert(libc::SYS_kill, vec![equal(0, own)?]);
+    rules.insert(libc::SYS_tgkill, vec![equal(0, own)?]);
+    // Its own limits, which it can only lower.
+    rules.insert(libc::SYS_prlimit64, vec![equal(0, 0)?, equal(0, own)?]);
+    rules.insert(libc::SYS_mprotect, vec![masked(2, GROWING_PROTECTION, 0)?]);
+    rules.insert(libc::SYS_mmap, counted_mappings()?);
+    rules.insert(
+        libc::SYS_prctl,
+        HARMLESS_PRCTL
+            .iter()
+            .map(|operation| equal(0, *operation as u64))
+            .collect::<Result<_, _>>()?,
+    );
+    rules.insert(
+        libc::SYS_fcntl,
+        HARMLESS_FCNTL
+            .iter()
+            .map(|operation| equal(1, *operation as u64))
+            .collect::<Result<_, _>>()?,
+    );
+    rules.insert(
+        libc::SYS_ioctl,
+        HARMLESS_IOCTL
+            .iter()
+            .map(|operation| equal(1, *operation))
+            .collect::<Result<_, _>>()?,
+    );
+    Ok(rules)
+}
+
+/// Both `PROT_GROWS…` bits.
+const GROWING_PROTECTION: u64 = (libc::PROT_GROWSDOWN | libc::PROT_GROWSUP) as u64;
+
+/// Memory that RLIMIT_DATA counts: private mappings, and shared ones of files
+/// that are open. Shared anonymous memory and growing stacks would not count.
+fn counted_mappings() -> Result<Vec<SeccompRule>, BackendError> {
+    let private = (libc::MAP_TYPE | libc::MAP_GROWSDOWN) as u64;
+    let of_a_file = (libc::MAP_ANONYMOUS | libc::MAP_GROWSDOWN) as u64;
+    Ok(vec![
+        masked(3, private, libc::MAP_PRIVATE as u64)?,
+        masked(3, of_a_file, 0)?,
+    ])
+}
+
+fn equal(argument: u8, value: u64) -> Result<SeccompRule, BackendError> {
+    condition(argument, SeccompCmpOp::Eq, value)
+}
+
+fn masked(argument: u8, mask: u64, value: u64) -> Result<SeccompRule, BackendError> {
+    condition(argument, SeccompCmpOp::MaskedEq(mask), value)
+}
+
+fn condition(
+    argument: u8,
+    operator: SeccompCmpOp,
+    value: u64,
+) -> Result<SeccompRule, BackendError> {
+    // All arguments compared here are C ints: the kernel ignores the upper half.
+    SeccompRule::new(vec![SeccompCondition::new(
+        argument,
+        SeccompCmpArgLen::Dword,
+        operator,
+        value,
+    )?])
+}
