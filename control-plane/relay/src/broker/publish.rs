@@ -1,0 +1,173 @@
+//! From a publisher to the queues.
+
+use super::Broker;
+use crate::confirm::Confirm;
+use crate::exception::Exception;
+use crate::persistence::{Insert, Op};
+use crate::queue::backlog::{Entry, Envelope, Stored};
+use crate::queue::{Overflow, QueueId};
+use crate::stats::count;
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// A whole message on its way into the queues.
+pub(crate) struct Publication {
+    pub exchange: String,
+    pub routing_key: String,
+    pub properties: Bytes,
+    pub persistent: bool,
+    /// Its time to live in milliseconds.
+    pub ttl: Option<u64>,
+    pub body: Bytes,
+    pub confirm: Option<Arc<Confirm>>,
+    /// Its share of what may be in flight.
+    pub permit: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Published {
+    Routed,
+    Unroutable,
+}
+
+impl Broker {
+    /// Puts a message into every queue it is routed to. Where it does not fit,
+    /// its confirm becomes a refusal.
+    ///
+    /// # Errors
+    /// 404 when the exchange does not exist (any more).
+    pub fn publish(&mut self, message: &Publication, now: u64) -> Result<Published, Exception> {
+        let (exchange, queues) = self.route(&message.exchange, &message.routing_key)?;
+        if queues.is_empty() {
+            count(&self.counters.unroutable);
+            return Ok(Published::Unroutable);
+        }
+        let envelope = Arc::new(Envelope {
+            exchange,
+            routing_key: message.routing_key.as_str().into(),
+            properties: message.properties.clone(),
+            persistent: message.persistent,
+        });
+        let mut accepted = false;
+        for id in queues {
+            if self.enqueue(id, &envelope, message, now) {
+                accepted = true;
+                self.pump(id, now);
+            } else if let Some(confirm) = &message.confirm {
+                confirm.refuse();
+            }
+        }
+        count(if accepted {
+            &self.counters.published
+        } else {
+            &self.counters.refused
+        });
+        Ok(Published::Routed)
+    }
+
+    fn route(&self, exchange: &str, key: &str) -> Result<(Arc<str>, Vec<QueueId>), Exception> {
+        if exchange.is_empty() {
+            return Ok((
+                "".into(),
+                self.names.get(key).copied().into_iter().collect(),
+            ));
+        }
+        let found = self.find_exchange(exchange)?;
+        let queues = found.bindings.get(key).cloned().unwrap_or_default();
+        let name = self
+            .exchanges
+            .name(exchange)
+            .unwrap_or_else(|| exchange.into());
+        Ok((name, queues))
+    }
+
+    /// Adds a message to one queue; `false` when it does not fit.
+    fn enqueue(
+        &mut self,
+        queue_id: QueueId,
+        envelope: &Arc<Envelope>,
+        message: &Publication,
+        now: u64,
+    ) -> bool {
+        let length = message.body.len() as u64;
+        if !self.make_room(queue_id, length) {
+            return false;
+        }
+        let Some(queue) = self.queues.get_mut(&queue_id) else {
+            return false;
+        };
+        let survives = queue.is_stored() && message.persistent;
+        let crowded = self.body_memory + message.body.len() > self.limits.body_memory_bytes;
+        let to_disk = survives || crowded;
+        if to_disk && self.stored_bytes + length > self.limits.max_stored_bytes {
+            return false;
+        }
+        let ttl = match (message.ttl, queue.settings.message_ttl) {
+            (Some(own), Some(queue)) => Some(own.min(queue)),
+            (own, queue) => own.or(queue),
+        };
+        let expires = ttl.map(|ttl| now.saturating_add(ttl));
+        let id = self.next_message;
+        self.next_message += 1;
+        queue.backlog.insert(
+            id,
+            Entry {
+                envelope: Arc::clone(envelope),
+                body: Some(message.body.clone()),
+                length,
+                expires,
+                redelivered: false,
+                stored: if to_disk { Stored::Pending } else { Stored::No },
+            },
+        );
+        self.body_memory += message.body.len();
+        if to_disk {
+            self.stored_bytes += length;
+            // A message that is only parked is as safe as it asked to be.
+            let confirm = message.confirm.clone().filter(|_| survives);
+            if let Some(confirm) = &confirm {
+                confirm.expect_commit();
+            }
+            self.storage.send(Op::Insert(Box::new(Insert {
+                id,
+                queue: queue_id,
+                envelope: Arc::clone(envelope),
+                expires,
+                body: message.body.clone(),
+                survives,
+                confirm,
+                permit: message.permit.clone(),
+            })));
+        }
+        true
+    }
+
+    /// Whether a body of `length` fits into a queue, after dropping its oldest
+    /// messages where it wants that.
+    fn make_room(&mut self, id: QueueId, length: u64) -> bool {
+        loop {
+            let Some(queue) = self.queues.get_mut(&id) else {
+                return false;
+            };
+            let (messages, bytes) = (queue.backlog.ready() as u64, queue.backlog.ready_bytes());
+            let settings = &queue.settings;
+            let own = settings.max_length.is_none_or(|most| messages < most)
+                && settings.max_bytes.is_none_or(|most| bytes + length <= most);
+            if own {
+                return messages < self.limits.max_queue_messages
+                    && bytes + length <= self.limits.max_queue_bytes;
+            }
+            let hopeless = settings.max_bytes.is_some_and(|most| length > most);
+            if settings.overflow == Overflow::RejectPublish || hopeless {
+                return false;
+            }
+            let Some(oldest) = queue.backlog.pop() else {
+                // Not even an empty queue can take it: it is dropped itself.
+                return false;
+            };
+            self.discard_all(vec![oldest], |counters| &counters.dropped);
+        }
+    }
+}

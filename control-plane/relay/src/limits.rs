@@ -1,0 +1,102 @@
+//! What a client may cost the relay, before and after it has logged in.
+
+use std::time::Duration;
+
+/// Bounds of the relay. The defaults suit one machine with some thousand agents.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at the same time.
+    pub max_connections: usize,
+    /// Connections at the same time from one IP address.
+    pub max_connections_per_address: usize,
+    /// Connections that have not logged in yet.
+    pub max_pending_logins: usize,
+    /// Connections that have not logged in yet, from one IP address.
+    pub max_pending_logins_per_address: usize,
+    /// From accepting a connection until `connection.open` is answered, the TLS
+    /// handshake included.
+    pub login_timeout: Duration,
+    /// Bytes a client may send until `connection.open`.
+    pub max_login_bytes: usize,
+    /// Wait before a refused login is answered.
+    pub refused_login_delay: Duration,
+    /// Channels of one connection.
+    pub max_channels: u16,
+    /// Largest frame in bytes, header and end included; at least 4096.
+    pub max_frame_bytes: u32,
+    /// Largest message body in bytes.
+    pub max_message_bytes: u64,
+    /// Proposed heartbeat interval; zero proposes none. A client may choose
+    /// another.
+    pub heartbeat: Duration,
+    /// Exchanges in all.
+    pub max_exchanges: usize,
+    /// Queues in all.
+    pub max_queues: usize,
+    /// Queues one user may have declared.
+    pub max_queues_per_user: Option<usize>,
+    /// Bindings of one queue.
+    pub max_bindings_per_queue: usize,
+    /// Messages waiting in one queue; further publications are refused.
+    pub max_queue_messages: u64,
+    /// Bytes of bodies waiting in one queue; further publications are refused.
+    pub max_queue_bytes: u64,
+    /// Consumers of one channel.
+    pub max_consumers_per_channel: usize,
+    /// Delivered and not yet acknowledged messages of one channel: no more are
+    /// delivered then, whatever its prefetch.
+    pub max_unacked_per_channel: usize,
+    /// Bytes of waiting bodies kept in memory; bodies beyond are on disk only.
+    pub body_memory_bytes: usize,
+    /// Bytes of bodies on disk; further publications that need it are refused.
+    pub max_stored_bytes: u64,
+    /// Bytes of bodies being received or not yet committed, over all
+    /// connections; publishers wait beyond.
+    pub max_inflight_bytes: usize,
+    /// Time a client may take to send one message's body.
+    pub content_timeout: Duration,
+    /// Bytes of deliveries buffered for one connection whose socket is not
+    /// writable; no more are delivered to it then.
+    pub delivery_buffer_bytes: usize,
+    /// Bytes of answers buffered for one connection whose socket is not
+    /// writable; nothing more is read from it then.
+    pub reply_buffer_bytes: usize,
+    /// A connection on which nothing could be written for so long is dropped.
+    pub write_timeout: Duration,
+    /// Wait for the client's `close-ok`.
+    pub close_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 8192,
+            max_connections_per_address: 2048,
+            max_pending_logins: 512,
+            max_pending_logins_per_address: 128,
+            login_timeout: Duration::from_secs(10),
+            max_login_bytes: 16 * 1024,
+            refused_login_delay: Duration::from_millis(500),
+            max_channels: 128,
+            max_frame_bytes: 128 * 1024,
+            max_message_bytes: 20 * 1024 * 1024,
+            heartbeat: Duration::from_secs(60),
+            max_exchanges: 1024,
+            max_queues: 100_000,
+            max_queues_per_user: None,
+            max_bindings_per_queue: 256,
+            max_queue_messages: 100_000,
+            max_queue_bytes: 1024 * 1024 * 1024,
+            max_consumers_per_channel: 1024,
+            max_unacked_per_channel: 10_000,
+            body_memory_bytes: 8 * 1024 * 1024,
+            max_stored_bytes: 8 * 1024 * 1024 * 1024,
+            max_inflight_bytes: 64 * 1024 * 1024,
+            content_timeout: Duration::from_secs(120),
+            delivery_buffer_bytes: 256 * 1024,
+            reply_buffer_bytes: 256 * 1024,
+            write_timeout: Duration::from_secs(60),
+            close_timeout: Duration::from_secs(3),
+        }
+    }
+}

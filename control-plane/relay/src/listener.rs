@@ -1,0 +1,89 @@
+//! Accepts connections and lets in as many as the limits allow.
+
+use crate::admission::{Admission, Seat};
+use crate::connection::{self, Stop};
+use crate::shared::Shared;
+use crate::stats::count;
+use nix::sys::socket::{setsockopt, sockopt};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsAcceptor;
+
+/// Dropped by the last task that is done.
+pub(crate) type Alive = mpsc::Sender<()>;
+
+/// What an accept loop needs.
+pub(crate) struct Door {
+    pub listener: TcpListener,
+    pub tls: Option<TlsAcceptor>,
+    pub admission: Arc<Admission>,
+    pub shared: Arc<Shared>,
+    pub stop: Stop,
+    pub alive: Alive,
+}
+
+impl Door {
+    /// Accepts until told to stop.
+    pub async fn serve(mut self) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                _ = self.stop.changed() => return,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    count(&self.shared.counters.accepted);
+                    match self.admission.admit(peer.ip()) {
+                        Some(seat) => self.welcome(stream, seat),
+                        None => {
+                            count(&self.shared.counters.turned_away);
+                            tracing::warn!(%peer, "The relay has too many connections and closed a new one.");
+                        }
+                    }
+                }
+                Err(error) => {
+                    // Out of descriptors, most likely: the connection stays in
+                    // the queue and the loop would spin.
+                    tracing::warn!(%error, "The relay cannot accept a connection.");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    fn welcome(&self, stream: TcpStream, seat: Seat) {
+        let login_by = Instant::now() + self.shared.limits.login_timeout;
+        let shared = Arc::clone(&self.shared);
+        let stop = self.stop.clone();
+        let alive = self.alive.clone();
+        let tls = self.tls.clone();
+        tokio::spawn(async move {
+            let _alive = alive;
+            tune_socket(&stream);
+            match tls {
+                None => connection::serve(shared, stream, seat, login_by, stop).await,
+                Some(acceptor) => match timeout_at(login_by, acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => {
+                        // The stream is large; kept in a box it does not also
+                        // lie in the future that made it.
+                        Box::pin(connection::serve(shared, stream, seat, login_by, stop)).await;
+                    }
+                    Ok(Err(error)) => {
+                        tracing::info!(%error, "A TLS handshake with the relay failed.");
+                    }
+                    Err(_) => tracing::info!("A TLS handshake with the relay took too long."),
+                },
+            }
+        });
+    }
+}
+
+fn tune_socket(stream: &TcpStream) {
+    // Failing to tune harms nobody.
+    let _ = stream.set_nodelay(true);
+    // A client may switch heartbeats off and vanish.
+    let _ = setsockopt(stream, sockopt::KeepAlive, &true);
+}

@@ -1,0 +1,4 @@
+//! The relay as its clients see it.
+
+mod delivery;
+mod support;
