@@ -120,17 +120,10 @@ impl Certificate {
         if blocks != 1 || foreign != 1 {
             return Err(KeyError::Blocks(blocks));
         }
-        let unreadable =
-            |error: pgp::errors::Error| KeyError::Unreadable(one_line(&error.to_string()));
-        let (keys, _) = SignedPublicKey::from_armor_many(armored).map_err(unreadable)?;
-        let mut keys = keys
-            .take(2)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(unreadable)?;
-        match keys.pop() {
-            Some(key) if keys.is_empty() => Certificate::judge(&key),
-            Some(_) => Err(KeyError::Entities(2)),
-            None => Err(KeyError::Entities(0)),
+        match only_key(armored) {
+            Ok(Ok(key)) => Certificate::judge(&key),
+            Ok(Err(count)) => Err(KeyError::Entities(count)),
+            Err(error) => Err(KeyError::Unreadable(one_line(&error.to_string()))),
         }
     }
 
@@ -381,6 +374,15 @@ fn is_revoked(key: &SignedPublicKey, fingerprint: Fingerprint) -> bool {
                 .any(|issuer| issuer.as_bytes() == fingerprint.0);
         !own || signature.verify_key(&key.primary_key).is_ok()
     })
+}
+
+/// The only key of an armored block; otherwise how many there are, where 2 stands
+/// for several.
+pub(super) fn only_key<K: Deserializable>(armored: &[u8]) -> pgp::errors::Result<Result<K, usize>> {
+    let (keys, _) = K::from_armor_many(armored)?;
+    let mut keys = keys.take(2).collect::<Result<Vec<_>, _>>()?;
+    let count = keys.len();
+    Ok(keys.pop().filter(|_| count == 1).ok_or(count))
 }
 
 /// Text from a key or a parser, fit for one line of a log.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::armor::line_to_packet;
 use super::certificate::{Certificate, KeyError, KeyReport};
 use super::fingerprint::Fingerprint;
-use super::verify::{SignatureRefused, VerifyError, read_signature, verify};
+use super::verify::{MAX_SIGNATURES, SignatureRefused, VerifyError, read_signature, verify};
 use crate::action::signing_string;
 use crate::documents::Action;
 use crate::timestamp::Time;
@@ -176,6 +176,12 @@ impl Keyring {
         action: &Action,
         now: Time,
     ) -> Result<Vec<Fingerprint>, SignatureRefused> {
+        if action.signatures().len() > MAX_SIGNATURES {
+            return Err(SignatureRefused {
+                number: MAX_SIGNATURES + 1,
+                reason: VerifyError::TooMany,
+            });
+        }
         let data = signing_string(action);
         let numbered = action.signatures().iter().zip(1..);
         numbered

@@ -11,9 +11,16 @@ use super::fingerprint::Fingerprint;
 use super::policy;
 use crate::timestamp::Time;
 
+/// Most signatures that are verified of one action.
+pub(super) const MAX_SIGNATURES: usize = 64;
+
 /// Why a signature does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
+    /// There are more signatures than an action has signers; each costs time to
+    /// verify.
+    #[error("the action has more than {MAX_SIGNATURES} signatures")]
+    TooMany,
     /// Its text is not usable.
     #[error(transparent)]
     Armor(#[from] ArmorError),

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use pgp::composed::{Deserializable, SignedSecretKey};
+use pgp::composed::SignedSecretKey;
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{PacketTrait, SignatureConfig, SignatureType, Subpacket, SubpacketData};
 use pgp::types::{KeyDetails, Password, Timestamp};
 
-use super::super::certificate::one_line;
+use super::super::certificate::{one_line, only_key};
 use super::super::fingerprint::Fingerprint;
 use super::super::policy;
 use super::{SignError, Signer};
@@ -42,17 +42,11 @@ impl KeyFileSigner {
         armored: &[u8],
         passphrase: Option<&str>,
     ) -> Result<KeyFileSigner, SignError> {
-        let unreadable =
-            |error: pgp::errors::Error| SignError::NotSecretKey(one_line(&error.to_string()));
-        let (keys, _) = SignedSecretKey::from_armor_many(armored).map_err(unreadable)?;
-        let mut keys = keys
-            .take(2)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(unreadable)?;
-        let key = match keys.pop() {
-            Some(key) if keys.is_empty() => key,
-            Some(_) => return Err(SignError::NotSecretKey("it holds several keys".to_owned())),
-            None => return Err(SignError::NotSecretKey("it holds no key".to_owned())),
+        let key: SignedSecretKey = match only_key(armored) {
+            Ok(Ok(key)) => key,
+            Ok(Err(0)) => return Err(SignError::NotSecretKey("it holds no key".to_owned())),
+            Ok(Err(_)) => return Err(SignError::NotSecretKey("it holds several keys".to_owned())),
+            Err(error) => return Err(SignError::NotSecretKey(one_line(&error.to_string()))),
         };
         let fingerprint = match key.primary_key.fingerprint() {
             pgp::types::Fingerprint::V4(bytes) => Fingerprint(bytes),
