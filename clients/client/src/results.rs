@@ -1,0 +1,232 @@
+//! Fetching and printing what agents answered.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use mig_protocol::{Action, Command, CommandStatus};
+
+use crate::error::ClientError;
+use crate::http::Api;
+use crate::modules::Modules;
+use crate::terminal::{Terminal, Tone, printable};
+
+/// Commands fetched at a time.
+const PAGE: usize = 50;
+
+/// Which results a person wants to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// Agents that found something.
+    Found,
+    /// Agents that looked and found nothing.
+    NotFound,
+    /// Everybody.
+    All,
+}
+
+impl Show {
+    /// Reads the value of `-show`.
+    ///
+    /// # Errors
+    /// When it is none of the three words.
+    pub fn parse(text: &str) -> Result<Self, ClientError> {
+        match text {
+            "found" => Ok(Self::Found),
+            "notfound" => Ok(Self::NotFound),
+            "all" => Ok(Self::All),
+            _ => Err(ClientError::Configuration(format!(
+                "-show takes found, notfound or all, not `{text}`"
+            ))),
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::NotFound => "notfound",
+            Self::All => "all",
+        }
+    }
+
+    fn filter(self) -> Option<&'static str> {
+        match self {
+            Self::Found => Some("true"),
+            Self::NotFound => Some("false"),
+            Self::All => None,
+        }
+    }
+}
+
+/// What was seen while printing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Agents whose results were printed.
+    pub shown: usize,
+    /// Agents that failed, refused, ran out of time or expired.
+    pub troubled: usize,
+}
+
+/// Prints the results of an action: findings to `out`, everything else to stderr.
+///
+/// # Errors
+/// When the API cannot be asked, or `out` cannot be written.
+pub fn print(
+    api: &Api,
+    modules: &Modules,
+    action: &Action,
+    show: Show,
+    terminal: &Terminal,
+    out: &mut dyn Write,
+) -> Result<Tally, ClientError> {
+    let mut tally = Tally::default();
+    let id = action.id.to_string();
+    let mut agents = BTreeSet::new();
+    let mut query = vec![("actionid", id.as_str())];
+    query.extend(show.filter().map(|found| ("foundanything", found)));
+    each(api, &query, |command| {
+        if command.status == CommandStatus::Success {
+            agents.insert(command.agent.name.clone());
+            lines(modules, &command, show, out)?;
+        } else if show == Show::All {
+            tally.troubled += 1;
+            agents.insert(command.agent.name.clone());
+            trouble(terminal, &command);
+        }
+        Ok(())
+    })?;
+    tally.shown = agents.len();
+    if show != Show::All {
+        tally.troubled = failures(api, action, terminal)?;
+    }
+    let have = if tally.shown > 1 {
+        "agents have"
+    } else {
+        "agent has"
+    };
+    out.flush().map_err(output)?;
+    terminal.say(
+        Tone::Summary,
+        &format!("{} {have} {} results", tally.shown, show.word()),
+    );
+    Ok(tally)
+}
+
+/// Reports the commands that did not succeed, asking only for those that the
+/// counters announce.
+fn failures(api: &Api, action: &Action, terminal: &Terminal) -> Result<usize, ClientError> {
+    let id = action.id.to_string();
+    let mut troubled = 0;
+    let counters = &action.counters;
+    for (count, status) in [
+        (counters.cancelled, "cancelled"),
+        (counters.expired, "expired"),
+        (counters.failed, "failed"),
+        (counters.timeout, "timeout"),
+    ] {
+        if count == 0 {
+            continue;
+        }
+        each(api, &[("actionid", &id), ("status", status)], |command| {
+            troubled += 1;
+            trouble(terminal, &command);
+            Ok(())
+        })?;
+    }
+    Ok(troubled)
+}
+
+/// One line on stderr: who, how it ended, and the reason the agent gives.
+fn trouble(terminal: &Terminal, command: &Command) {
+    let reasons: Vec<&str> = command
+        .results()
+        .iter()
+        .flat_map(|result| result.errors())
+        .map(String::as_str)
+        .collect();
+    let mut line = format!("{}: {}", command.status, command.agent.name);
+    if !reasons.is_empty() {
+        line.push_str(&format!(": {}", reasons.join("; ")));
+    }
+    terminal.say(Tone::Trouble, &printable(&line));
+}
+
+/// The module's own lines, each behind the agent's name.
+fn lines(
+    modules: &Modules,
+    command: &Command,
+    show: Show,
+    out: &mut dyn Write,
+) -> Result<(), ClientError> {
+    let name = printable(&command.agent.name);
+    for (operation, result) in command.action.operations().iter().zip(command.results()) {
+        match modules.print(&operation.module, result, show == Show::Found) {
+            Ok(lines) => {
+                for line in lines {
+                    writeln!(out, "{name} {}", printable(&line)).map_err(output)?;
+                }
+            }
+            Err(error) if show != Show::Found => eprintln!("[error] {error}"),
+            Err(_) => {}
+        }
+    }
+    if show != Show::Found {
+        writeln!(out, "{name} command {}", command.status).map_err(output)?;
+    }
+    Ok(())
+}
+
+/// Calls `visit` once for each command that matches, a page at a time.
+fn each(
+    api: &Api,
+    query: &[(&str, &str)],
+    mut visit: impl FnMut(Command) -> Result<(), ClientError>,
+) -> Result<(), ClientError> {
+    // Commands move between pages while answers arrive.
+    let mut seen = BTreeSet::new();
+    let limit = PAGE.to_string();
+    let mut offset = 0;
+    loop {
+        let start = offset.to_string();
+        let mut full = vec![("type", "command"), ("limit", &limit), ("offset", &start)];
+        full.extend_from_slice(query);
+        let commands: Vec<Command> = match api.get("search", &full) {
+            Ok(collection) => collection.documents("command")?,
+            Err(ClientError::Refused { status: 404, .. }) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let count = commands.len();
+        for command in commands {
+            if seen.insert(command.id) {
+                visit(command)?;
+            }
+        }
+        if count < PAGE {
+            return Ok(());
+        }
+        offset += count;
+    }
+}
+
+fn output(source: io::Error) -> ClientError {
+    ClientError::File {
+        path: "standard output".to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Show;
+
+    #[test]
+    fn show_knows_three_words() {
+        assert_eq!(Show::parse("found").unwrap(), Show::Found);
+        assert_eq!(Show::parse("all").unwrap(), Show::All);
+        assert!(
+            Show::parse("some")
+                .unwrap_err()
+                .to_string()
+                .contains("`some`")
+        );
+    }
+}

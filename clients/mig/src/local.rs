@@ -1,0 +1,54 @@
+//! `mig MODULE -t local`: the module runs here, without any server.
+
+use std::io::{self, Write};
+
+use mig_client::ClientError;
+use mig_client::configuration::module_options;
+use mig_client::modules::{Modules, Options};
+use mig_client::results::Show;
+use mig_client::terminal::printable;
+
+use crate::arguments::{Arguments, Question};
+use crate::exit;
+
+/// Runs the question on this machine and prints the module's lines.
+pub fn run(arguments: &Arguments) -> Result<u8, ClientError> {
+    let Question::Module { module, words } = &arguments.question else {
+        return Err(ClientError::Configuration(
+            "-t local takes a module and its options, not a file; mig-agent -i runs a file here"
+                .into(),
+        ));
+    };
+    let modules = Modules::open(&module_options(arguments.configuration.as_deref())?);
+    let parameters = match modules.options(module, words)? {
+        Options::Help(text) => {
+            println!("{}", text.trim_end());
+            return Ok(exit::DONE);
+        }
+        Options::Parameters(parameters) => parameters,
+    };
+    let result = modules.run(module, parameters)?;
+    let lines = modules.print(module, &result, arguments.show == Show::Found)?;
+    let mut out = io::stdout().lock();
+    for line in &lines {
+        match writeln!(out, "{}", printable(line)) {
+            // Somebody like `head` has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            other => other.map_err(|source| ClientError::File {
+                path: "standard output".to_owned(),
+                source,
+            })?,
+        }
+    }
+    if !result.success {
+        for error in result.errors() {
+            eprintln!("error: {}", printable(error));
+        }
+        return Ok(exit::TROUBLED);
+    }
+    Ok(if arguments.exit_code && !result.foundanything {
+        exit::NOTHING
+    } else {
+        exit::DONE
+    })
+}
