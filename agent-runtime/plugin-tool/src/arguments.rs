@@ -10,7 +10,7 @@ pub const KEYRING: &str = "/etc/mig/pluginkeys";
 #[command(
     name = "mig-plugin",
     version,
-    about = "Inspects, signs and verifies MIG module plugins",
+    about = "Inspects, checks, signs and verifies MIG module plugins",
     disable_help_subcommand = true
 )]
 pub struct Arguments {
@@ -23,6 +23,9 @@ pub enum Command {
     /// Says what a plugin file is and whether this machine would load it,
     /// without executing any of it
     Inspect(Inspect),
+    /// Tries what a host relies on: runs the plugin's operations in workers with
+    /// good, bad and invented input. Only for plugins you trust enough to run
+    Check(Check),
     /// Makes a key pair for a publisher of plugins
     Keygen(Keygen),
     /// Signs a plugin file; the signature goes to FILE.sig
@@ -44,6 +47,19 @@ pub struct Inspect {
     /// Check against this version of Linux instead of this machine's
     #[arg(long, value_name = "VERSION")]
     pub kernel: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The plugin
+    pub file: PathBuf,
+    /// Parameters of a run that shall end well, as JSON; otherwise those of the
+    /// manifest's examples
+    #[arg(long, value_name = "JSON")]
+    pub parameters: Option<String>,
+    /// Time each operation may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    pub wall: u64,
 }
 
 #[derive(Debug, Args)]

@@ -54,4 +54,18 @@ pub enum Error {
     /// A version on the command line is not one.
     #[error("--{option} {value} is not a version like 2.34")]
     Version { option: &'static str, value: String },
+    /// The parameters on the command line are not JSON.
+    #[error("--parameters is not JSON: {0}")]
+    Parameters(serde_json::Error),
+    /// A plugin that was inspected is refused all the same.
+    #[error("{0}")]
+    NotLoaded(String),
+    /// A plugin does not behave.
+    #[error("{broken} of {total} promises are broken")]
+    Broken {
+        /// One line for each promise.
+        report: String,
+        broken: usize,
+        total: usize,
+    },
 }

@@ -1,7 +1,9 @@
 //! `mig-plugin`: what authors and packagers of modules need. It inspects plugin
-//! files without executing them, signs them and checks signatures.
+//! files without executing them, tries in workers what a host relies on, signs
+//! them and checks signatures.
 
 mod arguments;
+mod check;
 mod error;
 mod files;
 mod inspect;
@@ -15,6 +17,8 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // `check` runs plugins in workers, which are this program once more.
+    mig_host::run_worker_if_asked(&[]);
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -27,6 +31,7 @@ fn main() -> ExitCode {
         }
     };
     let outcome = match &arguments.command {
+        Command::Check(options) => check::run(options),
         Command::Inspect(options) => inspect::run(options),
         Command::Keygen(options) => keygen::run(options),
         Command::Sign(options) => sign::run(options),
@@ -35,6 +40,9 @@ fn main() -> ExitCode {
     match outcome {
         Ok(text) => files::print(&text),
         Err(error) => {
+            if let error::Error::Broken { report, .. } = &error {
+                files::print(report);
+            }
             eprintln!("mig-plugin: {error}");
             ExitCode::FAILURE
         }

@@ -28,7 +28,7 @@ const PUBLIC_LABEL: &str = "PUBLIC KEY";
 /// A key that can sign.
 pub enum SecretKey {
     OpenPgp(Box<KeyFileSigner>),
-    Ed25519(SigningKey),
+    Ed25519(Box<SigningKey>),
 }
 
 impl SecretKey {
@@ -48,7 +48,7 @@ impl SecretKey {
             };
         }
         match from_pem(&text) {
-            Some(key) => Ok(Self::Ed25519(key)),
+            Some(key) => Ok(Self::Ed25519(Box::new(key))),
             None => Err(Error::NotAKey(path.to_owned())),
         }
     }

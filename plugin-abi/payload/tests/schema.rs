@@ -242,6 +242,18 @@ fn a_module_that_declares_nothing_may_say_nothing() {
     assert_eq!(schema.mask(found)["elements"], json!({}));
 }
 
+#[test]
+fn a_run_that_ended_early_may_leave_everything_empty() {
+    let declared = json!({"properties": {"elements": {"type": "string", "x-mig-privacy": "text"},
+        "statistics": {"type": "object", "x-mig-privacy": "open"}}});
+    let schema = ResultSchema::new(Some(&schema(declared)));
+    let mut document = json!({"foundanything": false, "success": false, "elements": {}, "statistics": null, "errors": ["x"]});
+    assert_eq!(schema.validate(&document, false), Ok(()));
+    assert_eq!(schema.mask(document.clone())["elements"], json!({}));
+    document["elements"] = json!({"a": 1});
+    assert!(schema.validate(&document, false).is_err());
+}
+
 proptest! {
     #[test]
     fn masked_documents_keep_no_unclassed_text(secret in "[a-z]{12}", deep in 0usize..40) {

@@ -83,6 +83,9 @@ pub struct Schema {
     key_privacy: Option<Privacy>,
     /// This value or something below it has a class.
     classed: bool,
+    /// Null and `{}` are fine whatever the type: a run that ended early has
+    /// nothing better. Only the parts of a result have this.
+    may_be_empty: bool,
 }
 
 #[derive(Debug, Clone)]

@@ -9,7 +9,8 @@ pub struct ResultSchema(Schema);
 
 impl ResultSchema {
     /// The frame around the properties `elements` and `statistics` of
-    /// `declared`. What is not declared must be empty.
+    /// `declared`. What is not declared must be empty,
+    /// and what is declared may be.
     pub fn new(declared: Option<&Schema>) -> Self {
         let flag = || Schema {
             types: Types::BOOLEAN,
@@ -17,8 +18,9 @@ impl ResultSchema {
             classed: true,
             ..Schema::default()
         };
-        let part = |name: &str, empty: Schema| {
-            declared
+        let part = |name: &str, empty: Schema| Schema {
+            may_be_empty: true,
+            ..declared
                 .and_then(|declared| declared.properties.get(name))
                 .cloned()
                 .unwrap_or(empty)

@@ -91,6 +91,9 @@ impl Check {
         if self.found.len() >= self.most {
             return;
         }
+        if schema.may_be_empty && is_empty(value) {
+            return;
+        }
         let types = Types::of(value);
         if !schema.types.is_any() && !schema.types.intersects(types) {
             let wanted: Vec<_> = schema.types.names().collect();
@@ -153,6 +156,13 @@ impl Check {
         if refused {
             self.report(&path, "is not in the schema".to_owned());
         }
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members.is_empty(),
+        other => other.is_null(),
     }
 }
 

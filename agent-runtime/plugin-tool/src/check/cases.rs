@@ -1,0 +1,242 @@
+//! The promises, in the order they are tried.
+
+use super::invent::Inventor;
+use super::{Subject, Verdict};
+use mig_host::{Ending, Operation, Outcome};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long a module may take to notice a cancel.
+const CANCEL: Duration = Duration::from_millis(100);
+/// How long it is left alone before.
+const HEAD_START: Duration = Duration::from_millis(30);
+/// Inventions per operation.
+const INVENTIONS: usize = 40;
+/// Longest quotation of an input, in characters.
+const QUOTED: usize = 200;
+
+/// What is promised, and how it is tried.
+type Promise = (&'static str, fn(&Subject) -> Verdict);
+
+/// All promises.
+pub const ALL: [Promise; 9] = [
+    ("describe answers the manifest", describe),
+    ("options gives help", help),
+    ("options refuses an unknown option", unknown_option),
+    ("validate lists complaints", validate),
+    ("run refuses parameters of a wrong type", wrong_types),
+    ("run ends with a result that fits its schema", results),
+    ("print makes lines of a result", print),
+    ("a cancelled run ends within 100 ms", cancel),
+    ("invented input never crashes an operation", inventions),
+];
+
+fn declared(subject: &Subject, operation: Operation) -> Result<(), Verdict> {
+    if subject.manifest.has_operation(operation.as_str()) {
+        Ok(())
+    } else {
+        Err(Verdict::Skipped("not declared".to_owned()))
+    }
+}
+
+/// The answer, or a verdict when there is none.
+fn answer(outcome: Outcome) -> Result<Value, Verdict> {
+    match outcome.ending {
+        Ending::Done => Ok(outcome.answer),
+        _ => Err(Verdict::Broken(outcome.reason.unwrap_or_default())),
+    }
+}
+
+fn quoted(value: &Value) -> String {
+    value.to_string().chars().take(QUOTED).collect()
+}
+
+/// `?` for verdicts.
+fn settled(attempt: impl FnOnce() -> Result<Verdict, Verdict>) -> Verdict {
+    attempt().unwrap_or_else(|verdict| verdict)
+}
+
+fn describe(subject: &Subject) -> Verdict {
+    settled(|| {
+        declared(subject, Operation::Describe)?;
+        let manifest = answer(subject.call(Operation::Describe, Value::Null))?;
+        Ok(if manifest["name"] == subject.manifest.name.as_str() {
+            Verdict::Kept(String::new())
+        } else {
+            Verdict::Broken(format!("it answers {}", quoted(&manifest)))
+        })
+    })
+}
+
+fn options_of(subject: &Subject, words: &[&str]) -> Outcome {
+    let input = json!({"words": words, "defaults": "mig"});
+    subject.call(Operation::Options, input)
+}
+
+fn help(subject: &Subject) -> Verdict {
+    settled(|| {
+        declared(subject, Operation::Options)?;
+        let first = answer(options_of(subject, &["help"]))?;
+        let again = answer(options_of(subject, &["help"]))?;
+        Ok(match first["help"].as_str() {
+            Some(text) if text.trim().is_empty() => Verdict::Broken("the help is empty".to_owned()),
+            Some(_) if first != again => {
+                Verdict::Broken("it answers the same words in two ways".to_owned())
+            }
+            Some(_) => Verdict::Kept(String::new()),
+            None => Verdict::Broken(format!("it answers {}", quoted(&first))),
+        })
+    })
+}
+
+fn unknown_option(subject: &Subject) -> Verdict {
+    settled(|| {
+        declared(subject, Operation::Options)?;
+        let outcome = options_of(subject, &["-no-such-option-"]);
+        if let Some(fault) = subject.fault(&outcome) {
+            return Err(Verdict::Broken(fault));
+        }
+        Ok(match outcome.ending {
+            Ending::Done => Verdict::Broken(format!("it answers {}", quoted(&outcome.answer))),
+            _ => Verdict::Kept(outcome.reason.unwrap_or_default()),
+        })
+    })
+}
+
+fn validate(subject: &Subject) -> Verdict {
+    settled(|| {
+        declared(subject, Operation::Validate)?;
+        let good = subject.parameters.first().cloned().unwrap_or_default();
+        for (input, fine) in [(good, true), (json!("not an object"), false)] {
+            let answer = answer(subject.call(Operation::Validate, input.clone()))?;
+            let errors = answer["errors"].as_array();
+            let shaped = errors.is_some_and(|errors| {
+                let texts = ["field", "message"];
+                errors
+                    .iter()
+                    .all(|error| texts.iter().all(|text| error[text].is_string()))
+            });
+            if !shaped || errors.is_some_and(Vec::is_empty) != fine {
+                let answer = quoted(&answer);
+                return Err(Verdict::Broken(format!(
+                    "{} gives {answer}",
+                    quoted(&input)
+                )));
+            }
+        }
+        Ok(Verdict::Kept(String::new()))
+    })
+}
+
+fn wrong_types(subject: &Subject) -> Verdict {
+    settled(|| {
+        let Some(schema) = subject.manifest.parameters() else {
+            return Err(Verdict::Skipped("no parameters declared".to_owned()));
+        };
+        let mut tried = 0;
+        for (name, member) in schema.properties() {
+            let types = member.type_names();
+            let wrong = match types.contains(&"string") {
+                _ if types.is_empty() => continue,
+                true => json!(17),
+                false => json!("seventeen"),
+            };
+            let input = json!({ name: wrong });
+            let outcome = subject.call(Operation::Run, input.clone());
+            if let Some(fault) = subject.fault(&outcome) {
+                return Err(Verdict::Broken(format!("{}: {fault}", quoted(&input))));
+            }
+            if outcome.ending == Ending::Done {
+                return Err(Verdict::Broken(format!("it ran with {}", quoted(&input))));
+            }
+            tried += 1;
+        }
+        Ok(Verdict::Kept(format!("{tried} tried")))
+    })
+}
+
+fn results(subject: &Subject) -> Verdict {
+    settled(|| {
+        for input in &subject.parameters {
+            // The host has compared it with the schema already.
+            answer(subject.call(Operation::Run, input.clone())).map_err(
+                |verdict| match verdict {
+                    Verdict::Broken(reason) => {
+                        Verdict::Broken(format!("{}: {reason}", quoted(input)))
+                    }
+                    other => other,
+                },
+            )?;
+        }
+        Ok(Verdict::Kept(format!("{} runs", subject.parameters.len())))
+    })
+}
+
+fn print(subject: &Subject) -> Verdict {
+    settled(|| {
+        declared(subject, Operation::Print)?;
+        let mut lines = 0;
+        for input in &subject.parameters {
+            let result = answer(subject.call(Operation::Run, input.clone()))?;
+            for found_only in [true, false] {
+                let input = json!({"result": result, "foundonly": found_only});
+                let answer = answer(subject.call(Operation::Print, input))?;
+                let list = answer["lines"].as_array();
+                if !list.is_some_and(|lines| lines.iter().all(Value::is_string)) {
+                    return Err(Verdict::Broken(format!("it answers {}", quoted(&answer))));
+                }
+                lines += list.map_or(0, Vec::len);
+            }
+        }
+        Ok(Verdict::Kept(format!("{lines} lines")))
+    })
+}
+
+fn cancel(subject: &Subject) -> Verdict {
+    settled(|| {
+        let input = subject.parameters.first().cloned().unwrap_or_default();
+        let tried = subject.cancelled(input, HEAD_START);
+        Ok(match (tried.outcome.ending, tried.cancelled_for) {
+            (Ending::Cancelled, Some(time)) if time > CANCEL => {
+                Verdict::Broken(format!("it took {} ms", time.as_millis()))
+            }
+            (Ending::Cancelled, Some(time)) => Verdict::Kept(format!("{} ms", time.as_millis())),
+            (Ending::Done, _) => Verdict::Kept("it was done before".to_owned()),
+            (_, _) => match subject.fault(&tried.outcome) {
+                Some(fault) => Verdict::Broken(fault),
+                None => Verdict::Kept("it had failed before".to_owned()),
+            },
+        })
+    })
+}
+
+fn inventions(subject: &Subject) -> Verdict {
+    settled(|| {
+        let mut inventor = Inventor::new(subject.manifest.parameters());
+        let mut tried = 0;
+        for operation in [Operation::Options, Operation::Validate, Operation::Print] {
+            if !subject.manifest.has_operation(operation.as_str()) {
+                continue;
+            }
+            for _ in 0..INVENTIONS {
+                let input = match operation {
+                    Operation::Options => json!({"words": inventor.words(), "defaults": "mig"}),
+                    Operation::Print => json!({"result": {
+                        "foundanything": true, "success": true, "elements": inventor.value(0),
+                        "statistics": inventor.value(0), "errors": ["\u{1b}[2J"]}, "foundonly": false}),
+                    _ => inventor.value(0),
+                };
+                let outcome = subject.call(operation, input.clone());
+                if let Some(fault) = subject.fault(&outcome) {
+                    let name = operation.as_str();
+                    return Err(Verdict::Broken(format!(
+                        "{name} {}: {fault}",
+                        quoted(&input)
+                    )));
+                }
+                tried += 1;
+            }
+        }
+        Ok(Verdict::Kept(format!("{tried} tried")))
+    })
+}

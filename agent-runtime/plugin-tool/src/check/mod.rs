@@ -1,0 +1,176 @@
+//! Conformance: what a host relies on, tried on a real plugin in real workers.
+
+mod cases;
+mod invent;
+
+use crate::arguments::Check;
+use crate::error::Error;
+use crate::files;
+use mig_host::inspect::{MAX_PLUGIN_BYTES, inspect};
+use mig_host::{Cancel, Ending, Job, Limits, ModuleStore, Operation, Outcome, StoreOptions};
+use mig_plugin_payload::Manifest;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// What came of one promise.
+pub enum Verdict {
+    /// Kept, with a remark.
+    Kept(String),
+    /// Broken, with the evidence.
+    Broken(String),
+    /// Not tried, with the reason.
+    Skipped(String),
+}
+
+/// Tries everything and reports, one line for each promise.
+pub fn run(options: &Check) -> Result<String, Error> {
+    let bytes = files::read(&options.file, MAX_PLUGIN_BYTES)?;
+    let refused = |source| Error::Refused {
+        path: options.file.clone(),
+        source,
+    };
+    let manifest = inspect(&bytes).map_err(refused)?.manifest;
+    let subject = Subject::load(&bytes, manifest, options)?;
+    let mut report = String::new();
+    let (mut total, mut broken) = (0, 0);
+    for (promise, attempt) in cases::ALL {
+        let verdict = attempt(&subject);
+        let (word, detail) = match &verdict {
+            Verdict::Kept(detail) => ("ok", detail),
+            Verdict::Broken(detail) => ("BROKEN", detail),
+            Verdict::Skipped(detail) => ("skipped", detail),
+        };
+        total += usize::from(!matches!(verdict, Verdict::Skipped(_)));
+        broken += usize::from(matches!(verdict, Verdict::Broken(_)));
+        let separator = if detail.is_empty() { "" } else { ": " };
+        report.push_str(&format!("{word:8}{promise}{separator}{detail}\n"));
+    }
+    if broken == 0 {
+        report.push_str(&format!("{total} promises kept\n"));
+        Ok(report)
+    } else {
+        Err(Error::Broken {
+            report,
+            broken,
+            total,
+        })
+    }
+}
+
+/// The plugin under test.
+pub struct Subject {
+    pub manifest: Manifest,
+    /// Parameters of a run that is expected to end well.
+    pub parameters: Vec<Value>,
+    store: ModuleStore,
+    /// Wall time of every operation.
+    wall: Duration,
+    /// The store loads from a copy, so that any file can be checked, wherever
+    /// it lies and whoever may write there.
+    _copy: tempfile::TempDir,
+}
+
+/// An outcome and how long it took.
+pub struct Tried {
+    pub outcome: Outcome,
+    pub cancelled_for: Option<Duration>,
+}
+
+impl Subject {
+    fn load(bytes: &[u8], manifest: Manifest, options: &Check) -> Result<Self, Error> {
+        let failed = |source| Error::Write {
+            path: std::env::temp_dir(),
+            source,
+        };
+        let copy = tempfile::tempdir().map_err(failed)?;
+        let path = copy.path().join(format!("lib{}.so", manifest.name));
+        files::create(&path, bytes, 0o600)?;
+        let store = ModuleStore::open(
+            &[],
+            &StoreOptions {
+                directories: vec![copy.path().to_owned()],
+                allow_unsigned: true,
+                ..StoreOptions::default()
+            },
+        );
+        if store.get(&manifest.name).is_none() {
+            let reason = store.refused().first().map(ToString::to_string);
+            return Err(Error::NotLoaded(reason.unwrap_or_default()));
+        }
+        let parameters = match &options.parameters {
+            Some(text) => vec![serde_json::from_str(text).map_err(Error::Parameters)?],
+            None => examples(&manifest),
+        };
+        Ok(Self {
+            manifest,
+            parameters,
+            store,
+            wall: Duration::from_secs(options.wall.max(1)),
+            _copy: copy,
+        })
+    }
+
+    /// Runs one operation to its end.
+    pub fn call(&self, operation: Operation, input: Value) -> Outcome {
+        self.job(operation, input, &Cancel::new())
+    }
+
+    /// Starts a run and cancels it after `delay`.
+    pub fn cancelled(&self, input: Value, delay: Duration) -> Tried {
+        let cancel = Cancel::new();
+        let switch = cancel.clone();
+        let thread = std::thread::spawn(move || {
+            std::thread::park_timeout(delay);
+            let at = Instant::now();
+            switch.cancel();
+            at
+        });
+        let outcome = self.job(Operation::Run, input, &cancel);
+        let end = Instant::now();
+        thread.thread().unpark();
+        let cancelled_for = thread
+            .join()
+            .ok()
+            .and_then(|at| end.checked_duration_since(at));
+        Tried {
+            outcome,
+            cancelled_for,
+        }
+    }
+
+    fn job(&self, operation: Operation, input: Value, cancel: &Cancel) -> Outcome {
+        let mut job = Job::new(&self.manifest.name, operation, input);
+        job.limits = Limits {
+            wall: self.wall,
+            ..Limits::default()
+        };
+        self.store.run(&job, cancel, &mut |_| {})
+    }
+
+    /// The evidence, when an operation did not end as a well-behaved module
+    /// ends it: with an answer or with a failure in its own words.
+    pub fn fault(&self, outcome: &Outcome) -> Option<String> {
+        let reason = outcome.reason.clone().unwrap_or_default();
+        let by_host = reason.starts_with(&format!("module `{}` ", self.manifest.name));
+        let panicked = reason.starts_with("module panicked");
+        match outcome.ending {
+            Ending::Done => None,
+            Ending::Failed if !by_host && !panicked => None,
+            _ => Some(reason),
+        }
+    }
+}
+
+/// Parameters from the manifest's examples; without any, the empty ones.
+fn examples(manifest: &Manifest) -> Vec<Value> {
+    let given: Vec<Value> = manifest
+        .examples
+        .iter()
+        .filter_map(|example| example.get("parameters").cloned())
+        .collect();
+    if given.is_empty() {
+        vec![serde_json::json!({})]
+    } else {
+        given
+    }
+}
