@@ -42,7 +42,16 @@ fn file(arguments: &[String]) -> Outcome<()> {
     demo::build_programs()?;
     build("the bench", &["build", "--release", "-p", "mig-benches"])?;
     let mut call = cargo();
-    call.args(["run", "--release", "--quiet", "-p", "mig-benches", "--bin", "file-bench", "--"]);
+    call.args([
+        "run",
+        "--release",
+        "--quiet",
+        "-p",
+        "mig-benches",
+        "--bin",
+        "file-bench",
+        "--",
+    ]);
     run_command("the bench", call.args(arguments))
 }
 
@@ -51,13 +60,20 @@ fn investigation(runs: usize) -> Outcome<()> {
     let mut millis = Vec::with_capacity(runs);
     for _ in 0..runs {
         let mut command = site.mig();
-        command.args(["file", "-now", "-c"]).arg(site.client_configuration());
+        command
+            .args(["file", "-now", "-c"])
+            .arg(site.client_configuration());
         command.args(["-t", "allonline", "-path", "/etc", "-name", "^passwd$"]);
         let start = Instant::now();
-        let output = command.output().map_err(|error| format!("cannot run mig: {error}"))?;
+        let output = command
+            .output()
+            .map_err(|error| format!("cannot run mig: {error}"))?;
         millis.push(start.elapsed().as_secs_f64() * 1000.0);
         if !output.status.success() || output.stdout.is_empty() {
-            return Err(format!("a run failed: {}", String::from_utf8_lossy(&output.stderr)));
+            return Err(format!(
+                "a run failed: {}",
+                String::from_utf8_lossy(&output.stderr)
+            ));
         }
     }
     millis.sort_by(f64::total_cmp);

@@ -33,7 +33,11 @@ pub fn run(what: &str, command: &mut Command) -> Outcome<()> {
         .stdin(Stdio::null())
         .status()
         .map_err(|error| format!("{what}: cannot start {:?}: {error}", command.get_program()))?;
-    if status.success() { Ok(()) } else { Err(format!("{what} failed ({status})")) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{what} failed ({status})"))
+    }
 }
 
 /// Says what is built, builds it and says how long it took.

@@ -85,8 +85,11 @@ fn reading(name: &str, id: u32) -> Outcome<Reading> {
     };
     let stat = read("stat")?;
     // The program's name, in parentheses, may contain spaces.
-    let fields: Vec<&str> =
-        stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
+    let fields: Vec<&str> = stat
+        .rsplit_once(')')
+        .map_or("", |(_, rest)| rest)
+        .split_whitespace()
+        .collect();
     let ticks = |index: usize| fields.get(index).and_then(|text| text.parse::<u64>().ok());
     Ok(Reading {
         rss: kib("Rss:"),

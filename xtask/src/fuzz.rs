@@ -9,7 +9,14 @@ use std::time::Instant;
 use crate::building::{Outcome, cargo, root, run as run_command};
 
 /// The targets of `fuzz/src/main.rs`, each a parser of foreign bytes.
-const TARGETS: &[&str] = &["frames", "action", "target", "manifest", "worker", "configuration"];
+const TARGETS: &[&str] = &[
+    "frames",
+    "action",
+    "target",
+    "manifest",
+    "worker",
+    "configuration",
+];
 
 const INSTRUMENTATION: &str = "-Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -35,7 +42,10 @@ pub fn run(options: &Options) -> Outcome<()> {
         None => TARGETS.to_vec(),
         Some(wanted) => {
             let known = TARGETS.iter().find(|name| *name == wanted).ok_or_else(|| {
-                format!("no fuzz target `{wanted}`; there are {}", TARGETS.join(", "))
+                format!(
+                    "no fuzz target `{wanted}`; there are {}",
+                    TARGETS.join(", ")
+                )
             })?;
             vec![*known]
         }
@@ -52,8 +62,14 @@ pub fn run(options: &Options) -> Outcome<()> {
             .env_remove("CARGO_TARGET_DIR")
             .env("RUSTFLAGS", INSTRUMENTATION),
     )?;
-    println!("built the fuzz program in {:.0} s", start.elapsed().as_secs_f64());
-    let program = folder.join("target").join(&platform).join("release/mig-fuzz");
+    println!(
+        "built the fuzz program in {:.0} s",
+        start.elapsed().as_secs_f64()
+    );
+    let program = folder
+        .join("target")
+        .join(&platform)
+        .join("release/mig-fuzz");
     let share = (options.seconds / targets.len() as u64).max(1);
     for target in targets {
         let corpus = folder.join("corpus").join(target);
@@ -71,9 +87,17 @@ pub fn run(options: &Options) -> Outcome<()> {
             .args(seeds.is_dir().then_some(&seeds))
             .arg(format!("-max_total_time={share}"))
             .arg(format!("-artifact_prefix={}/", findings.display()))
-            .args(["-timeout=10", "-rss_limit_mb=2048", "-max_len=65536", "-print_final_stats=0"])
+            .args([
+                "-timeout=10",
+                "-rss_limit_mb=2048",
+                "-max_len=65536",
+                "-print_final_stats=0",
+            ])
             .args(["-verbosity=0", "-detect_leaks=0"]);
-        run_command(&format!("fuzzing {target} (findings are in {})", findings.display()), &mut command)?;
+        run_command(
+            &format!("fuzzing {target} (findings are in {})", findings.display()),
+            &mut command,
+        )?;
     }
     Ok(())
 }

@@ -11,21 +11,42 @@ struct Package {
 
 /// Other AMQP clients and OpenPGP implementations to test against.
 const FOR_TESTS: &[Package] = &[
-    Package { name: "python3-pika", evidence: "/usr/lib/python3/dist-packages/pika/__init__.py" },
-    Package { name: "gnupg", evidence: "/usr/bin/gpg" },
-    Package { name: "openssl", evidence: "/usr/bin/openssl" },
+    Package {
+        name: "python3-pika",
+        evidence: "/usr/lib/python3/dist-packages/pika/__init__.py",
+    },
+    Package {
+        name: "gnupg",
+        evidence: "/usr/bin/gpg",
+    },
+    Package {
+        name: "openssl",
+        evidence: "/usr/bin/openssl",
+    },
 ];
 
 /// Peers that the benches run side by side with MIG.
 const FOR_BENCHES: &[Package] = &[
-    Package { name: "fd-find", evidence: "/usr/bin/fdfind" },
-    Package { name: "ripgrep", evidence: "/usr/bin/rg" },
-    Package { name: "openssl", evidence: "/usr/bin/openssl" },
+    Package {
+        name: "fd-find",
+        evidence: "/usr/bin/fdfind",
+    },
+    Package {
+        name: "ripgrep",
+        evidence: "/usr/bin/rg",
+    },
+    Package {
+        name: "openssl",
+        evidence: "/usr/bin/openssl",
+    },
 ];
 
 /// Installs what the tests use, or says what is missing.
 pub fn for_tests() {
-    install(FOR_TESTS, "the tests that need it will be reported as skipped");
+    install(
+        FOR_TESTS,
+        "the tests that need it will be reported as skipped",
+    );
 }
 
 /// Installs what the benches use, or says what is missing.

@@ -35,8 +35,10 @@ pub fn check(list: &str, log: &str, as_root: bool) -> Outcome<usize> {
             }
         }
     }
-    let skipped: BTreeSet<(&str, &str)> =
-        log.lines().filter_map(|line| line.split_once('\t')).collect();
+    let skipped: BTreeSet<(&str, &str)> = log
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .collect();
     let surprises: Vec<String> = skipped
         .iter()
         .filter(|(name, _)| !allowed.contains(name))

@@ -45,7 +45,11 @@ pub fn run(options: &Options) -> Outcome<()> {
     }
     let mut failed = Vec::new();
     for program in &programs {
-        let name = program.executable.file_name().unwrap_or_default().to_string_lossy();
+        let name = program
+            .executable
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
         println!("     Running {name}");
         let status = command(program, options.run_as, work.path())
             .env(mig_testkit::SKIP_LOG, &log)
@@ -87,7 +91,9 @@ fn command(program: &Program, run_as: Option<u32>, work: &Path) -> Command {
         }
         None => Command::new(&program.executable),
     };
-    command.current_dir(&program.folder).env("MIG_PLUGIN_BUILD", building::target_directory());
+    command
+        .current_dir(&program.folder)
+        .env("MIG_PLUGIN_BUILD", building::target_directory());
     command
 }
 
@@ -95,7 +101,11 @@ fn command(program: &Program, run_as: Option<u32>, work: &Path) -> Command {
 fn build(options: &Options) -> Outcome<Vec<Program>> {
     println!("building the tests");
     let mut call = cargo();
-    call.args(["test", "--no-run", "--message-format=json-render-diagnostics"]);
+    call.args([
+        "test",
+        "--no-run",
+        "--message-format=json-render-diagnostics",
+    ]);
     if options.package.is_empty() {
         call.arg("--workspace");
     }
@@ -112,14 +122,19 @@ fn build(options: &Options) -> Outcome<Vec<Program>> {
     }
     let mut programs = Vec::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
-        let Ok(message) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+        let Ok(message) = serde_json::from_str::<serde_json::Value>(line) else {
+            continue;
+        };
         if message["profile"]["test"] == true
             && let Some(executable) = message["executable"].as_str()
             && let Some(manifest) = message["manifest_path"].as_str()
         {
             programs.push(Program {
                 executable: executable.into(),
-                folder: Path::new(manifest).parent().unwrap_or(Path::new("/")).to_path_buf(),
+                folder: Path::new(manifest)
+                    .parent()
+                    .unwrap_or(Path::new("/"))
+                    .to_path_buf(),
             });
         }
     }

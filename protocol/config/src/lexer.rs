@@ -43,9 +43,7 @@ fn line_items(line: &str) -> Vec<Result<Item, Problem>> {
 }
 
 fn key(text: &str) -> Result<Item, Problem> {
-    let end = text
-        .find(|letter: char| letter == '=' || letter == ';' || letter == '#')
-        .unwrap_or(text.len());
+    let end = text.find(['=', ';', '#']).unwrap_or(text.len());
     let name = text[..end].trim();
     if !is_name(name) {
         return Err(Problem::BadLine);

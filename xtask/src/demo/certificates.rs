@@ -32,9 +32,11 @@ pub fn write(directory: &Path) -> Outcome<()> {
     let certificate = authority.self_signed(&authority_key).map_err(failed)?;
     write_private(&directory.join("ca.crt"), &certificate.pem())?;
     let issuer = Issuer::new(authority, authority_key);
-    for (name, role) in
-        [("server", Role::Server), ("agent", Role::Client), ("scheduler", Role::Client)]
-    {
+    for (name, role) in [
+        ("server", Role::Server),
+        ("agent", Role::Client),
+        ("scheduler", Role::Client),
+    ] {
         let names = match role {
             Role::Server => vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
             Role::Client => vec![name.to_owned()],

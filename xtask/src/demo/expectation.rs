@@ -25,15 +25,25 @@ pub fn investigate(
 ) -> Outcome<()> {
     println!("\n# {question}\n$ mig {}", quoted(words));
     let mut command = site.mig();
-    command.arg(words[0]).arg("-now").arg("-c").arg(site.client_configuration());
+    command
+        .arg(words[0])
+        .arg("-now")
+        .arg("-c")
+        .arg(site.client_configuration());
     command.args(&words[1..]);
     let start = Instant::now();
-    let output = command.output().map_err(|error| format!("cannot run mig: {error}"))?;
+    let output = command
+        .output()
+        .map_err(|error| format!("cannot run mig: {error}"))?;
     let elapsed = start.elapsed();
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     print!("{stderr}{stdout}");
-    println!("(exit {}, {} ms)", output.status.code().unwrap_or(-1), elapsed.as_millis());
+    println!(
+        "(exit {}, {} ms)",
+        output.status.code().unwrap_or(-1),
+        elapsed.as_millis()
+    );
     let complain = |what: String| Err(format!("{what}\n{}", site.last_words()));
     if output.status.code() != Some(expected.exit) {
         return complain(format!("mig should have exited with {}", expected.exit));
@@ -59,10 +69,15 @@ pub fn investigate(
 /// The words as a person would type them.
 fn quoted(words: &[&str]) -> String {
     let plain = |word: &str| {
-        word.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_/.".contains(letter))
+        word.chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "-_/.".contains(letter))
     };
     let quoted = words.iter().map(|word| {
-        if plain(word) { (*word).to_owned() } else { format!("'{word}'") }
+        if plain(word) {
+            (*word).to_owned()
+        } else {
+            format!("'{word}'")
+        }
     });
     quoted.collect::<Vec<_>>().join(" ")
 }

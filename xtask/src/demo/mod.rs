@@ -22,7 +22,7 @@ pub struct Options {
 
 /// Builds, starts, investigates, stops.
 pub fn run(options: &Options) -> Outcome<()> {
-    let mut site = start_and_investigate()?;
+    let site = start_and_investigate()?;
     further(&site)?;
     if options.keep {
         site.keep();
@@ -44,10 +44,24 @@ pub fn start_and_investigate() -> Outcome<Site> {
     investigate(
         &site,
         "which agents have root in their password file?",
-        &["file", "-t", "allonline", "-path", "/etc", "-name", "^passwd$", "-content", "^root"],
+        &[
+            "file",
+            "-t",
+            "allonline",
+            "-path",
+            "/etc",
+            "-name",
+            "^passwd$",
+            "-content",
+            "^root",
+        ],
         &Expected {
             exit: 0,
-            stdout: &["/etc/passwd [lastmodified:", "mode:-rw-r--r--, size:", "in search 's1'"],
+            stdout: &[
+                "/etc/passwd [lastmodified:",
+                "mode:-rw-r--r--, size:",
+                "in search 's1'",
+            ],
             stderr: &[
                 "1 agents will be targeted",
                 "Following action ID",
@@ -65,13 +79,32 @@ pub fn build_programs() -> Outcome<()> {
     build(
         "server, tools and module plugins",
         &[
-            "build", "--release", "-p", "mig-server", "-p", "mig", "-p", "mig-plugin",
-            "-p", "mig-plugin-file", "-p", "mig-plugin-example",
+            "build",
+            "--release",
+            "-p",
+            "mig-server",
+            "-p",
+            "mig",
+            "-p",
+            "mig-agent-search",
+            "-p",
+            "mig-plugin",
+            "-p",
+            "mig-plugin-file",
+            "-p",
+            "mig-plugin-example",
         ],
     )?;
     build(
         "the agent, small, with its modules as plugins",
-        &["build", "--profile", "agent", "-p", "mig-agent", "--no-default-features"],
+        &[
+            "build",
+            "--profile",
+            "agent",
+            "-p",
+            "mig-agent",
+            "--no-default-features",
+        ],
     )
 }
 
@@ -91,14 +124,30 @@ fn further(site: &Site) -> Outcome<()> {
     investigate(
         site,
         "which agents have a file that is nowhere?",
-        &["file", "-t", "allonline", "-path", "/etc", "-name", "^mig-demo-no-such-file$"],
-        &Expected { exit: 0, stdout: &[], stderr: &["0 agent has found results"] },
+        &[
+            "file",
+            "-t",
+            "allonline",
+            "-path",
+            "/etc",
+            "-name",
+            "^mig-demo-no-such-file$",
+        ],
+        &Expected {
+            exit: 0,
+            stdout: &[],
+            stderr: &["0 agent has found results"],
+        },
     )?;
     investigate(
         site,
         "what does an agent say to an operation that its access list does not allow?",
         &["example", "-t", "allonline", "-gethostname"],
-        &Expected { exit: 2, stdout: &[], stderr: &["1 failed", "example", "weight"] },
+        &Expected {
+            exit: 2,
+            stdout: &[],
+            stderr: &["1 failed", "example", "weight"],
+        },
     )
 }
 

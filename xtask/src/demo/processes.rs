@@ -25,14 +25,21 @@ impl Process {
     /// Starts a program with its output in `log`.
     pub fn start(name: &str, command: &mut Command, log: &Path) -> Outcome<Self> {
         let file = File::create(log).map_err(|error| format!("{}: {error}", log.display()))?;
-        let copy = file.try_clone().map_err(|error| format!("{}: {error}", log.display()))?;
+        let copy = file
+            .try_clone()
+            .map_err(|error| format!("{}: {error}", log.display()))?;
         let child = command
             .stdin(Stdio::null())
             .stdout(file)
             .stderr(copy)
             .spawn()
             .map_err(|error| format!("cannot start {name}: {error}"))?;
-        Ok(Self { name: name.to_owned(), child, log: log.to_path_buf(), detached: false })
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            log: log.to_path_buf(),
+            detached: false,
+        })
     }
 
     /// Process id.
@@ -53,7 +60,11 @@ impl Process {
                 return Ok(());
             }
             if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(format!("{} ended ({status}): {}", self.name, self.last_words()));
+                return Err(format!(
+                    "{} ended ({status}): {}",
+                    self.name,
+                    self.last_words()
+                ));
             }
             if Instant::now() > end {
                 return Err(format!(
@@ -85,7 +96,8 @@ impl Process {
             return Ok(());
         }
         let pid = Pid::from_raw(i32::try_from(self.child.id()).map_err(|e| e.to_string())?);
-        kill(pid, Signal::SIGTERM).map_err(|error| format!("cannot stop {}: {error}", self.name))?;
+        kill(pid, Signal::SIGTERM)
+            .map_err(|error| format!("cannot stop {}: {error}", self.name))?;
         let end = Instant::now() + GRACE;
         while Instant::now() < end {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
@@ -95,7 +107,11 @@ impl Process {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        Err(format!("{} did not end within {} s and was killed", self.name, GRACE.as_secs()))
+        Err(format!(
+            "{} did not end within {} s and was killed",
+            self.name,
+            GRACE.as_secs()
+        ))
     }
 }
 
