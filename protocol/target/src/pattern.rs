@@ -1,8 +1,10 @@
 //! `LIKE` patterns and regular expressions, in what PostgreSQL and Rust
 //! understand alike.
 
+use std::sync::{Mutex, PoisonError};
+
 use regex_automata::nfa::thompson;
-use regex_automata::nfa::thompson::pikevm::PikeVM;
+use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
 use regex_automata::util::syntax;
 use regex_syntax::ast::{self, Ast, Visitor};
 
@@ -14,7 +16,11 @@ const REPEAT_LIMIT: u32 = 255;
 
 /// A compiled pattern in the form bound to SQLite's `regexp` function.
 #[derive(Debug)]
-pub struct Pattern(PikeVM);
+pub struct Pattern {
+    program: PikeVM,
+    /// Working memory, kept from row to row.
+    memory: Mutex<pikevm::Cache>,
+}
 
 impl Pattern {
     /// Compiles what [`crate::Target::sqlite`] bound as the pattern.
@@ -30,13 +36,23 @@ impl Pattern {
             )
             .thompson(thompson::Config::new().nfa_size_limit(Some(SIZE_LIMIT)))
             .build(pattern)
-            .map(Pattern)
+            .map(|program| Pattern {
+                memory: Mutex::new(program.create_cache()),
+                program,
+            })
             .map_err(|error| first_line(&error.to_string()))
+    }
+
+    /// The form of an `ILIKE` pattern, for queries outside the target language.
+    pub fn ilike(pattern: &str) -> String {
+        like_parameter(pattern, true)
     }
 
     /// True when the pattern is found anywhere in `text`.
     pub fn is_match(&self, text: &str) -> bool {
-        self.0.is_match(&mut self.0.create_cache(), text)
+        // A search that panicked leaves nothing behind that the next one reads.
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        self.program.is_match(&mut memory, text)
     }
 }
 

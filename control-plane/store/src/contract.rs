@@ -1,0 +1,202 @@
+//! The contract every database fulfils; one test suite holds all of them to it.
+
+use async_trait::async_trait;
+use mig_protocol::{Action, Agent, Command, Id, Investigator, Time};
+use mig_target::Target;
+
+#[cfg(doc)]
+use crate::StoreError;
+use crate::StoreResult;
+use crate::records::{
+    ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey, Claim,
+    Expired, HeartbeatOutcome, IdBlock, InvestigatorUpdate, NewInvestigator, Progress, Pruned,
+    Search, Signature, StoredAction,
+};
+
+/// The memory of the control plane. Every method is one transaction: it happens
+/// completely or not at all, and survives a crash once it has returned.
+///
+/// Times go in with nanoseconds and come out with microseconds.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Reserves identifiers that nobody else gets, in the form of the original
+    /// (see [`Id::first_at`]); never lower than any issued before, also after
+    /// the clock went back.
+    async fn issue_ids(&self, count: u32, now: Time) -> StoreResult<IdBlock>;
+
+    /// Stores a new action as it is (identifier, status and times included)
+    /// together with its signatures.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] when the identifier is taken, or when one
+    /// investigator stands twice among the signatures; nothing is stored then.
+    async fn create_action(&self, action: &Action, signatures: &[Signature]) -> StoreResult<()>;
+
+    /// One action with counters, investigators (without keys) and, when it is
+    /// invalid, the reason.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn action(&self, id: Id) -> StoreResult<StoredAction>;
+
+    /// Only what changes while an action runs: cheap enough for every step of a
+    /// long poll.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn action_progress(&self, id: Id) -> StoreResult<Progress>;
+
+    /// Takes actions that may start: status `pending`, `validfrom` reached,
+    /// `expireafter` not reached; and those another scheduler took before
+    /// `claim.abandoned_before` without starting them. They become `scheduled`
+    /// with `lastupdatetime` now. Nobody else gets them. Oldest first, without
+    /// counters and investigators.
+    async fn claim_actions(&self, claim: &Claim) -> StoreResult<Vec<Action>>;
+
+    /// Stores the commands of a claimed action (status `sent`, results as given,
+    /// finish time far in the future) and puts each into the outbox; the action
+    /// becomes `inflight` with start and update time `start.started`.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the action is not `scheduled` (somebody
+    /// else started it), [`StoreError::Duplicate`] when a command identifier is
+    /// taken.
+    async fn start_action(&self, start: &ActionStart) -> StoreResult<()>;
+
+    /// Marks a pending or scheduled action `invalid` with a reason for people;
+    /// start, finish and update time become `now`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::Conflict`] when it runs or ended.
+    async fn invalidate_action(&self, id: Id, reason: &str, now: Time) -> StoreResult<()>;
+
+    /// Commands that wait to be published: complete documents as the agent gets
+    /// them (action status `preparing` with `counters.sent`), by ascending
+    /// identifier, only identifiers above `after`, at most `limit`. Commands
+    /// that reached a terminal state are never among them.
+    async fn outbox(&self, after: Id, limit: u32) -> StoreResult<Vec<Command>>;
+
+    /// Takes commands out of the outbox: the relay confirmed them. Unknown
+    /// identifiers are ignored.
+    async fn outbox_done(&self, commands: &[Id]) -> StoreResult<()>;
+
+    /// Stores answers of agents, one outcome per answer in the same order.
+    ///
+    /// An answer is stored when its command is `sent`, or `expired` by
+    /// [`Store::expire_due`] (which happens at most once, because the answer
+    /// replaces that state); the sender must be the queueloc the command was
+    /// made for. Anything else changes nothing. A stored answer takes its
+    /// command out of the outbox and sets the action's update time; the last one
+    /// completes the action and sets its finish time.
+    async fn finish_commands(&self, answers: &[Answer]) -> StoreResult<Vec<AnswerOutcome>>;
+
+    /// Ends what is past its time: `sent` commands of actions with `expireafter`
+    /// at or before `now` become `expired` (out of the outbox, finish time
+    /// `now`, results unchanged), actions without an open command complete,
+    /// actions that never started become `invalid` with a reason.
+    async fn expire_due(&self, now: Time) -> StoreResult<Expired>;
+
+    /// The next moment after `now` at which [`Store::claim_actions`] or
+    /// [`Store::expire_due`] has something to do by time alone: the start of a
+    /// pending action or the expiry of one that is pending, scheduled or has
+    /// open commands. May lie in the past for an expiry not yet carried out.
+    async fn next_deadline(&self, now: Time) -> StoreResult<Option<Time>>;
+
+    /// One command with its action (as signed, without counters) and agent.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn command(&self, id: Id) -> StoreResult<Command>;
+
+    /// Agents that are online or idle and match, one row per queueloc (the one
+    /// heard of last), ordered by queueloc, at most `limit`.
+    async fn agents_by_target(
+        &self,
+        target: &Target,
+        now: Time,
+        limit: u32,
+    ) -> StoreResult<Vec<Agent>>;
+
+    /// One agent.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn agent(&self, id: Id) -> StoreResult<Agent>;
+
+    /// Stores heartbeats, one outcome per agent in the same order. A row is
+    /// identified by queueloc and pid (rows that are offline do not count). A
+    /// new one gets an identifier, start time `now` and status `online`; a known
+    /// one gets heartbeat time `now`, and, when anything in it differs, name,
+    /// version, mode, environment, tags and refresh time, and becomes `online`
+    /// unless it is `destroyed`, which stays.
+    async fn record_heartbeats(
+        &self,
+        agents: &[Agent],
+        now: Time,
+    ) -> StoreResult<Vec<HeartbeatOutcome>>;
+
+    /// Marks agents that were not heard of: online ones become idle, idle ones
+    /// offline.
+    async fn age_agents(&self, limits: AgeLimits) -> StoreResult<AgedAgents>;
+
+    /// Counts of agents for the dashboard, computed from the rows as they are.
+    async fn agent_statistics(&self, now: Time) -> StoreResult<AgentStatistics>;
+
+    /// The newest actions by start time, with counters and investigators.
+    async fn latest_actions(&self, limit: u32) -> StoreResult<Vec<Action>>;
+
+    /// Actions, newest `validfrom` first, with counters and investigators.
+    async fn search_actions(&self, search: &Search) -> StoreResult<Vec<Action>>;
+
+    /// Commands, newest start first, each with its complete action and, of the
+    /// agent, id, name, version, tags and environment.
+    async fn search_commands(&self, search: &Search) -> StoreResult<Vec<Command>>;
+
+    /// Agents, newest heartbeat first.
+    async fn search_agents(&self, search: &Search) -> StoreResult<Vec<Agent>>;
+
+    /// Investigators by identifier, without public keys.
+    async fn search_investigators(&self, search: &Search) -> StoreResult<Vec<Investigator>>;
+
+    /// One investigator with public key; `apikey` is `set` when there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn investigator(&self, id: Id) -> StoreResult<Investigator>;
+
+    /// One investigator of any status by fingerprint (in either letter case),
+    /// with public key.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn investigator_by_fingerprint(&self, fingerprint: &str) -> StoreResult<Investigator>;
+
+    /// All active investigators that have a public key, with it.
+    async fn active_investigators(&self) -> StoreResult<Vec<Investigator>>;
+
+    /// Adds an active investigator; identifiers count from 1.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] when the fingerprint is known.
+    async fn create_investigator(&self, new: &NewInvestigator) -> StoreResult<Id>;
+
+    /// Changes an investigator and sets `lastmodified` to `now`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::LastAdmin`] when afterwards no
+    /// active investigator could manage investigators although one can now.
+    async fn update_investigator(
+        &self,
+        id: Id,
+        update: &InvestigatorUpdate,
+        now: Time,
+    ) -> StoreResult<()>;
+
+    /// The API keys of active investigators.
+    async fn api_keys(&self) -> StoreResult<Vec<ApiKey>>;
+
+    /// Deletes actions that finished before `before` with their commands and
+    /// signatures, and agents that are offline or destroyed, were last heard of
+    /// before it and have no commands left.
+    async fn prune(&self, before: Time) -> StoreResult<Pruned>;
+}

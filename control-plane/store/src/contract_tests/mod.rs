@@ -1,0 +1,67 @@
+//! What every database has to do, as tests over [`Store`].
+//!
+//! A crate that brings a store calls [`contract_tests!`](crate::contract_tests!)
+//! in a test file with an expression that makes an empty one.
+
+pub mod actions;
+pub mod agents;
+pub mod commands;
+pub mod deadlines;
+pub mod fixtures;
+pub mod investigators;
+pub mod searches;
+
+/// One test per promise of the contract. The argument is called for an empty
+/// store; what it returns beside the store is kept until the test ends.
+#[macro_export]
+macro_rules! contract_tests {
+    ($make:expr) => {
+        $crate::contract_tests!(@all $make;
+            actions: identifiers_never_repeat_and_look_like_the_originals
+                an_action_comes_back_as_it_was_stored
+                a_duplicate_action_or_signer_stores_nothing
+                actions_are_claimed_once_and_only_inside_their_window
+                many_schedulers_never_share_an_action
+                an_abandoned_claim_is_taken_again
+                an_action_is_invalidated_with_a_reason
+                the_latest_actions_come_newest_first;
+            commands: a_started_action_puts_its_commands_into_the_outbox
+                an_action_starts_once_and_completely
+                the_outbox_is_read_in_pages_and_emptied_by_confirmation
+                an_answer_is_stored_exactly_once
+                a_crowd_repeating_one_answer_stores_it_once
+                an_answer_counts_only_from_the_agent_it_was_asked_of
+                a_late_answer_replaces_expired_once
+                an_answer_of_an_unknown_status_ends_its_command
+                a_command_is_read_with_its_action_and_agent;
+            deadlines: what_is_past_its_time_ends
+                the_next_deadline_is_the_next_start_or_expiry
+                what_finished_long_ago_is_deleted;
+            agents: a_heartbeat_adds_or_updates_a_row
+                silent_agents_become_idle_then_offline
+                a_target_selects_one_row_per_endpoint
+                a_target_reaches_agents_by_what_they_found
+                statistics_count_agents_and_endpoints;
+            searches: actions_are_found_by_every_filter
+                commands_are_found_by_every_filter
+                agents_are_found_by_every_filter
+                investigators_are_found_by_every_filter
+                patterns_are_data;
+            investigators: investigators_are_stored_and_found
+                one_key_belongs_to_one_investigator
+                the_last_manager_stays
+                an_api_key_is_set_replaced_and_removed;
+        );
+    };
+    (@all $make:expr; $($module:ident: $($name:ident)+;)+) => {
+        $(mod $module {
+            #[allow(unused_imports)]
+            use super::*;
+            $(#[tokio::test]
+            async fn $name() {
+                let (store, _kept) = ($make)();
+                $crate::contract_tests::$module::$name(store).await;
+            })+
+        })+
+    };
+}

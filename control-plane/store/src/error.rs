@@ -1,0 +1,95 @@
+//! Why the store could not do what it was asked.
+
+use std::path::PathBuf;
+
+/// Result of a store operation.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// Why the store could not do what it was asked.
+///
+/// `Display` is one line for the log; it never holds statement text. What a
+/// caller over the network may see is decided by the API.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such row.
+    #[error("{what} {id} does not exist")]
+    NotFound {
+        /// `action`, `command`, `agent` or `investigator`.
+        what: &'static str,
+        /// The identifier (or fingerprint) asked for.
+        id: String,
+    },
+    /// Something unique is there already.
+    #[error("{what} exists already")]
+    Duplicate {
+        /// What is there, with the value that makes it unique.
+        what: String,
+    },
+    /// The row is not in a state that allows the change; somebody else was
+    /// faster.
+    #[error("{what} {id} is {found}, which does not allow this")]
+    Conflict {
+        /// `action`, `command`, …
+        what: &'static str,
+        /// Its identifier.
+        id: String,
+        /// The state it is in.
+        found: String,
+    },
+    /// Nobody could change permissions any more.
+    #[error("this is the last investigator who may manage investigators; make another one first")]
+    LastAdmin,
+    /// The database was written by a newer version of this program.
+    #[error(
+        "{path}: the database has schema version {found}, this program knows up to {known}; use a newer program"
+    )]
+    NewerSchema {
+        /// The database.
+        path: PathBuf,
+        /// Version in the database.
+        found: i64,
+        /// Newest version known.
+        known: i64,
+    },
+    /// Another process holds the database.
+    #[error("{path}: the database is in use by another process")]
+    Busy {
+        /// The database.
+        path: PathBuf,
+    },
+    /// What is stored cannot be understood.
+    #[error("{what}: stored data cannot be understood: {reason}")]
+    Corrupt {
+        /// Where.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// A file or directory cannot be used.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database refused or failed.
+    #[error("the database failed while it {doing}")]
+    Database {
+        /// What was being done, in the past tense: `stored an action`.
+        doing: &'static str,
+        /// The driver's error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl StoreError {
+    /// True when there is no such row.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, StoreError::NotFound { .. })
+    }
+}

@@ -1,0 +1,317 @@
+//! What goes into and comes out of the store beside the documents themselves.
+
+use mig_protocol::{
+    Action, CommandStatus, Counters, Id, InvestigatorStatus, ModuleResult, Permissions, Time,
+};
+
+/// Consecutive identifiers reserved for the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdBlock {
+    /// The first one.
+    pub first: Id,
+    /// How many.
+    pub count: u32,
+}
+
+impl IdBlock {
+    /// The identifiers.
+    pub fn ids(self) -> impl Iterator<Item = Id> {
+        (0..u64::from(self.count)).map(move |offset| Id(self.first.0 + offset))
+    }
+}
+
+/// One signature of an action and who made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// The signer.
+    pub investigator: Id,
+    /// The one-line signature.
+    pub signature: String,
+}
+
+/// An action as the API shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredAction {
+    /// With counters and investigators.
+    pub action: Action,
+    /// Why it is invalid.
+    pub reason: Option<String>,
+}
+
+/// What changes while an action runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// Where it stands.
+    pub status: mig_protocol::ActionStatus,
+    /// When it last changed.
+    pub lastupdatetime: Time,
+    /// How its commands stand.
+    pub counters: Counters,
+}
+
+/// Which actions a scheduler takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// The time now.
+    pub now: Time,
+    /// Claims older than this were abandoned by a scheduler that died; `now`
+    /// when there is only one scheduler and it holds none.
+    pub abandoned_before: Time,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// Everything needed to set an action in flight.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActionStart {
+    /// Which action.
+    pub action: Id,
+    /// When the scheduler took it up; also the start time of its commands.
+    pub started: Time,
+    /// What each command's results are until the agent answers: one empty
+    /// result per operation.
+    pub results: Vec<ModuleResult>,
+    /// One per agent.
+    pub commands: Vec<NewCommand>,
+}
+
+/// One command to be stored and published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCommand {
+    /// From [`crate::Store::issue_ids`].
+    pub id: Id,
+    /// The agent's row.
+    pub agent: Id,
+    /// The agent's identity, which its answer must carry.
+    pub queueloc: String,
+}
+
+/// What an agent sent back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Which command.
+    pub command: Id,
+    /// Who answers.
+    pub queueloc: String,
+    /// A terminal status, never `sent`.
+    pub status: CommandStatus,
+    /// One per operation; what the agent sent.
+    pub results: Vec<ModuleResult>,
+    /// When it arrived; becomes the command's finish time.
+    pub received: Time,
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerOutcome {
+    /// It is stored.
+    Stored {
+        /// The action it belongs to.
+        action: Id,
+        /// The command had been given up.
+        replaced_expired: bool,
+        /// It was the last one missing.
+        completed: bool,
+    },
+    /// An answer is stored already; this one was dropped.
+    AlreadyAnswered {
+        /// The action it belongs to.
+        action: Id,
+    },
+    /// There is no such command.
+    UnknownCommand,
+    /// The command was made for another agent.
+    OtherAgent,
+}
+
+/// What time ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// How many commands expired.
+    pub commands: u64,
+    /// Actions whose status or counters changed, each once.
+    pub actions: Vec<Id>,
+    /// Those among them that never started and are invalid now.
+    pub invalidated: Vec<Id>,
+}
+
+/// What became of a heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeartbeatOutcome {
+    /// A row was added.
+    New(Id),
+    /// A row was updated.
+    Known(Id),
+    /// The agent was destroyed and still lives.
+    Destroyed(Id),
+}
+
+/// When an agent counts as silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AgeLimits {
+    /// Online agents not heard of since are idle.
+    pub idle_before: Time,
+    /// Idle agents not heard of since are offline.
+    pub offline_before: Time,
+}
+
+/// How many agents changed their status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AgedAgents {
+    /// From online to idle.
+    pub idle: u64,
+    /// From idle to offline.
+    pub offline: u64,
+}
+
+/// Counts of agents. An endpoint is a queueloc.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AgentStatistics {
+    /// Rows that are online.
+    pub online_agents: u64,
+    /// The same by version, most first.
+    pub online_agents_by_version: Vec<VersionCount>,
+    /// Distinct endpoints online.
+    pub online_endpoints: u64,
+    /// Idle rows whose endpoint has no online row.
+    pub idle_agents: u64,
+    /// The same by version, most first.
+    pub idle_agents_by_version: Vec<VersionCount>,
+    /// Distinct endpoints idle without an online row.
+    pub idle_endpoints: u64,
+    /// Endpoints started in the last 24 hours and not heard of between seven
+    /// days and 24 hours ago.
+    pub new_endpoints: u64,
+    /// Endpoints with more than one online row.
+    pub multi_agents_endpoints: u64,
+    /// Endpoints heard of in the last seven days and neither idle nor online.
+    pub disappeared_endpoints: u64,
+    /// Endpoints with more than one row online or idle.
+    pub flapping_endpoints: u64,
+}
+
+/// How many agents have a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionCount {
+    /// Version of the agent.
+    pub version: String,
+    /// How many rows.
+    pub count: u64,
+}
+
+/// What to search for. `None` means "any". Patterns are those of SQL's ILIKE:
+/// `%` stands for many characters, `_` for one, letter case does not count.
+/// Filters that mean nothing for the type searched are ignored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Search {
+    /// Action identifier.
+    pub action_id: Option<Id>,
+    /// Agent identifier.
+    pub agent_id: Option<Id>,
+    /// Command identifier.
+    pub command_id: Option<Id>,
+    /// Identifier of a signer.
+    pub investigator_id: Option<Id>,
+    /// Pattern of the action's name.
+    pub action_name: Option<String>,
+    /// Pattern of the agent's name.
+    pub agent_name: Option<String>,
+    /// Pattern of the agent's version.
+    pub agent_version: Option<String>,
+    /// Pattern of a signer's name.
+    pub investigator_name: Option<String>,
+    /// Pattern of the action's threat family.
+    pub threat_family: Option<String>,
+    /// Pattern of the status of what is searched.
+    pub status: Option<String>,
+    /// Actions: `validfrom` at or after; commands: start; agents: heartbeat;
+    /// investigators: last change.
+    pub after: Option<Time>,
+    /// Actions: `expireafter` at or before; the others as `after`.
+    pub before: Option<Time>,
+    /// Commands with status `success` and at least one result with this flag.
+    pub found_anything: Option<bool>,
+    /// How many at most.
+    pub limit: u32,
+    /// How many to leave out at the start.
+    pub offset: u32,
+}
+
+/// A new investigator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewInvestigator {
+    /// Name of the person.
+    pub name: String,
+    /// 40 hex digits of the primary key, or empty for one without a key.
+    pub fingerprint: String,
+    /// The armored public key, or empty.
+    pub public_key: Vec<u8>,
+    /// What they may do.
+    pub permissions: Permissions,
+    /// When.
+    pub created: Time,
+}
+
+/// A change of an investigator. `None` leaves a field as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InvestigatorUpdate {
+    /// New status.
+    pub status: Option<InvestigatorStatus>,
+    /// New permissions, all of them.
+    pub permissions: Option<Permissions>,
+    /// New or removed API key.
+    pub api_key: Option<ApiKeyChange>,
+}
+
+/// What happens to an API key.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ApiKeyChange {
+    /// Set or replace.
+    Set {
+        /// 16 random bytes.
+        salt: Vec<u8>,
+        /// PBKDF2 of the key.
+        hash: Vec<u8>,
+    },
+    /// Remove.
+    Remove,
+}
+
+impl std::fmt::Debug for ApiKeyChange {
+    /// Without the hash, which does not belong into a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            ApiKeyChange::Set { .. } => "Set",
+            ApiKeyChange::Remove => "Remove",
+        })
+    }
+}
+
+/// The stored form of an API key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Whose.
+    pub investigator: Id,
+    /// 16 random bytes.
+    pub salt: Vec<u8>,
+    /// PBKDF2 of the key.
+    pub hash: Vec<u8>,
+}
+
+impl std::fmt::Debug for ApiKey {
+    /// Without the hash, which does not belong into a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ApiKey(investigator {})", self.investigator)
+    }
+}
+
+/// How much was deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Actions.
+    pub actions: u64,
+    /// Commands of these actions.
+    pub commands: u64,
+    /// Agents.
+    pub agents: u64,
+}

@@ -1,0 +1,83 @@
+//! Counts of agents for the dashboard.
+
+use std::time::Duration;
+
+use mig_protocol::Time;
+use rusqlite::{Connection, params_from_iter};
+
+use super::columns::{Micros, count};
+use super::failure::Outcome;
+use crate::{AgentStatistics, VersionCount};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+const NO_ONLINE_ROW: &str = "NOT EXISTS (SELECT 1 FROM agents AS other
+     WHERE other.queueloc = agents.queueloc AND other.status = 'online')";
+
+pub(super) fn of_agents(db: &Connection, now: Time) -> Outcome<AgentStatistics> {
+    let (day, week) = (now - DAY, now - DAY * 7);
+    let idle = format!("status = 'idle' AND {NO_ONLINE_ROW}");
+    let online_by_version = by_version(db, "status = 'online'")?;
+    let idle_by_version = by_version(db, &idle)?;
+    let endpoints =
+        |condition: &str| format!("SELECT count(DISTINCT queueloc) FROM agents WHERE {condition}");
+    let repeated = |condition: &str| {
+        format!(
+            "SELECT count(*) FROM (SELECT 1 FROM agents WHERE {condition}
+             GROUP BY queueloc HAVING count(*) > 1)"
+        )
+    };
+    Ok(AgentStatistics {
+        online_agents: online_by_version.iter().map(|version| version.count).sum(),
+        online_agents_by_version: online_by_version,
+        online_endpoints: number(db, &endpoints("status = 'online'"), &[])?,
+        idle_agents: idle_by_version.iter().map(|version| version.count).sum(),
+        idle_agents_by_version: idle_by_version,
+        idle_endpoints: number(db, &endpoints(&idle), &[])?,
+        new_endpoints: number(
+            db,
+            &endpoints(
+                "starttime > ?1 AND NOT EXISTS (SELECT 1 FROM agents AS other
+                     WHERE other.queueloc = agents.queueloc
+                     AND other.heartbeattime BETWEEN ?2 AND ?1)",
+            ),
+            &[day, week],
+        )?,
+        multi_agents_endpoints: number(db, &repeated("status = 'online'"), &[])?,
+        disappeared_endpoints: number(
+            db,
+            &endpoints(
+                "heartbeattime > ?1 AND NOT EXISTS (SELECT 1 FROM agents AS other
+                     WHERE other.queueloc = agents.queueloc
+                     AND other.status IN ('online', 'idle'))",
+            ),
+            &[week],
+        )?,
+        flapping_endpoints: number(db, &repeated("status IN ('online', 'idle')"), &[])?,
+    })
+}
+
+fn by_version(db: &Connection, condition: &str) -> Outcome<Vec<VersionCount>> {
+    let sql = format!(
+        "SELECT version, count(*) FROM agents WHERE {condition}
+         GROUP BY version ORDER BY count(*) DESC, version"
+    );
+    let versions = db
+        .prepare_cached(&sql)?
+        .query_map([], |row| {
+            Ok(VersionCount {
+                version: row.get(0)?,
+                count: count(row, 1)?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(versions)
+}
+
+fn number(db: &Connection, sql: &str, times: &[Time]) -> Outcome<u64> {
+    let times = times.iter().copied().map(Micros);
+    let number = db
+        .prepare_cached(sql)?
+        .query_row(params_from_iter(times), |row| count(row, 0))?;
+    Ok(number)
+}
