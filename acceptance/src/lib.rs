@@ -1,0 +1,1 @@
+//! Whole investigations with the real programs, undisturbed and disturbed.
