@@ -63,7 +63,7 @@ impl Readers {
                 // One was lost to a panic.
                 None => open_reader(&path).map_err(|failure| failure.into_store(doing, &path))?,
             };
-            let result = limited(&mut connection, work);
+            let result = limited(&mut connection, LONGEST, work);
             free.lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(connection);
@@ -75,11 +75,39 @@ impl Readers {
 
 fn limited<T>(
     connection: &mut Connection,
+    longest: Duration,
     work: impl FnOnce(&Connection) -> Outcome<T>,
 ) -> Outcome<T> {
-    let end = Instant::now() + LONGEST;
+    let end = Instant::now() + longest;
     connection.progress_handler(INSTRUCTIONS, Some(move || Instant::now() > end))?;
     let transaction = connection.transaction()?;
     // Reading has nothing to commit.
     work(&transaction)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_without_end_is_stopped_and_the_next_one_works() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let count = |connection: &Connection, limit: &str| -> Outcome<i64> {
+            let sql = format!(
+                "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers {limit})
+                 SELECT count(*) FROM numbers"
+            );
+            Ok(connection.query_row(&sql, [], |row| row.get(0))?)
+        };
+        let stopped = limited(&mut connection, Duration::ZERO, |db| count(db, ""));
+        let error = stopped
+            .unwrap_err()
+            .into_store("evaluated a target", Path::new("mig.db"));
+        assert_eq!(
+            error.to_string(),
+            "the database failed while it evaluated a target"
+        );
+        let next = limited(&mut connection, LONGEST, |db| count(db, "LIMIT 1000000"));
+        assert_eq!(next.unwrap(), 1_000_000);
+    }
 }
