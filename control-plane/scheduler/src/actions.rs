@@ -1,0 +1,215 @@
+//! From a stored action to commands in the outbox.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mig_protocol::{Action, Agent, Id, ModuleResult, Time};
+use mig_store::{ActionStart, Claim, NewCommand, StoreError, StoreResult};
+use mig_target::Target;
+use tokio::sync::watch;
+
+use crate::backoff::Backoff;
+use crate::start::Shared;
+
+/// How many actions are claimed at a time.
+const CLAIMED_AT_ONCE: u32 = 64;
+/// Claims of another scheduler older than this were abandoned.
+const ABANDONED_AFTER: Duration = Duration::from_secs(60);
+/// A deadline further away is looked at again after this time, because the
+/// clock may have been set or the machine been asleep.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// A deadline that has passed already is not looked at more often than this.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(2);
+
+/// Works on actions until told to stop: whenever woken, and at deadlines.
+pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    let mut planner = Planner {
+        shared: &shared,
+        held: Vec::new(),
+        inherits_claims: shared.config.sole,
+    };
+    let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30));
+    loop {
+        let sleep = match planner.round().await {
+            Ok(deadline) => {
+                backoff.reset();
+                deadline.map(|deadline| {
+                    let left = deadline.since(shared.now());
+                    left.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
+                })
+            }
+            Err(error) => {
+                let pause = backoff.pause();
+                tracing::error!("{}; trying again in {pause:?}", causes(&error));
+                Some(pause)
+            }
+        };
+        let timer = async {
+            match sleep {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = shared.wake.woken() => {}
+            () = timer => {}
+        }
+    }
+}
+
+/// An error with everything that led to it, on one line.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+struct Planner<'a> {
+    shared: &'a Shared,
+    /// Claimed, but not started because the store failed; tried again.
+    held: Vec<Action>,
+    /// The next claim also takes what a predecessor left claimed.
+    inherits_claims: bool,
+}
+
+impl Planner<'_> {
+    /// Everything there is to do now; answers when there is something next.
+    async fn round(&mut self) -> StoreResult<Option<Time>> {
+        self.expire().await?;
+        loop {
+            while let Some(action) = self.held.last() {
+                self.start(action).await?;
+                self.held.pop();
+            }
+            self.held = self.claim().await?;
+            if self.held.is_empty() {
+                break;
+            }
+        }
+        self.shared.outbox.notify_one();
+        self.shared.store.next_deadline(self.shared.now()).await
+    }
+
+    async fn expire(&self) -> StoreResult<()> {
+        let expired = self.shared.store.expire_due(self.shared.now()).await?;
+        self.shared.counts.commands_expired.add(expired.commands);
+        for action in &expired.invalidated {
+            self.shared.counts.actions_invalid.one();
+            tracing::warn!(
+                action = action.0,
+                "The action expired before it could start."
+            );
+        }
+        if expired.commands > 0 {
+            tracing::info!("{} commands expired without an answer.", expired.commands);
+        }
+        for action in expired.actions {
+            self.shared.changes.changed(action);
+        }
+        Ok(())
+    }
+
+    async fn claim(&mut self) -> StoreResult<Vec<Action>> {
+        let now = self.shared.now();
+        let abandoned_before = if self.inherits_claims {
+            now
+        } else {
+            now - ABANDONED_AFTER
+        };
+        let claim = Claim {
+            now,
+            abandoned_before,
+            limit: CLAIMED_AT_ONCE,
+        };
+        let claimed = self.shared.store.claim_actions(&claim).await?;
+        self.inherits_claims = false;
+        Ok(claimed)
+    }
+
+    /// Creates the commands of one claimed action, or marks it invalid.
+    async fn start(&self, action: &Action) -> StoreResult<()> {
+        let shared = self.shared;
+        let now = shared.now();
+        let target = match Target::parse(&action.target) {
+            Ok(target) => target,
+            Err(error) => return self.invalidate(action.id, &error.to_string()).await,
+        };
+        let agents = shared
+            .store
+            .agents_by_target(&target, now, u32::MAX)
+            .await?;
+        if agents.is_empty() {
+            return self
+                .invalidate(
+                    action.id,
+                    "no agent that is online or idle matches the target",
+                )
+                .await;
+        }
+        let start = ActionStart {
+            action: action.id,
+            started: now,
+            results: vec![ModuleResult::default(); action.operations().len()],
+            commands: self.commands(&agents, now).await?,
+        };
+        match shared.store.start_action(&start).await {
+            Ok(()) => {
+                shared.counts.actions_started.one();
+                tracing::info!(
+                    action = action.id.0,
+                    "The action is in flight with {} commands.",
+                    start.commands.len()
+                );
+                shared.changes.changed(action.id);
+                // Publication need not wait for the other actions of this round.
+                shared.outbox.notify_one();
+                Ok(())
+            }
+            Err(StoreError::Conflict { found, .. }) => {
+                tracing::info!(
+                    action = action.id.0,
+                    "Another scheduler took the action, which is {found} now."
+                );
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn commands(&self, agents: &[Agent], now: Time) -> StoreResult<Vec<NewCommand>> {
+        let count = u32::try_from(agents.len()).unwrap_or(u32::MAX);
+        let ids = self.shared.ids.take(count, now).await?;
+        let commands = agents.iter().zip(ids.ids()).map(|(agent, id)| NewCommand {
+            id,
+            agent: agent.id,
+            queueloc: agent.queueloc.clone(),
+        });
+        Ok(commands.collect())
+    }
+
+    async fn invalidate(&self, action: Id, reason: &str) -> StoreResult<()> {
+        let now = self.shared.now();
+        match self
+            .shared
+            .store
+            .invalidate_action(action, reason, now)
+            .await
+        {
+            Ok(()) => {
+                self.shared.counts.actions_invalid.one();
+                tracing::warn!(action = action.0, "The action is invalid: {reason}.");
+                self.shared.changes.changed(action);
+                Ok(())
+            }
+            // Somebody else ended it; nothing to do.
+            Err(StoreError::Conflict { .. } | StoreError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What the scheduler has to know.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mig_protocol::{Clock, Limits, SystemClock};
+
+use crate::whitelist::Whitelist;
+
+/// How the scheduler works; defaults are the values of the original's sample.
+#[derive(Debug)]
+pub struct SchedulerConfig {
+    /// Where the relay is.
+    pub relay: RelayAccess,
+    /// Heartbeats older than this are dropped, and idle agents silent for longer
+    /// become offline.
+    pub agent_timeout: Duration,
+    /// How often agents send heartbeats; an agent silent for five times as long
+    /// becomes idle.
+    pub heartbeat_frequency: Duration,
+    /// Pause between two looks for silent agents.
+    pub periodic: Duration,
+    /// Finished actions and vanished agents older than this are deleted; `None`
+    /// keeps everything.
+    pub retention: Option<Duration>,
+    /// Agents whose heartbeats are accepted; `None` accepts all.
+    pub whitelist: Option<Arc<Whitelist>>,
+    /// This is the only scheduler of the database, so what it finds claimed at
+    /// start was left by its predecessor.
+    pub sole: bool,
+    /// Largest answer accepted from an agent, in bytes.
+    pub max_answer: usize,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl SchedulerConfig {
+    /// A configuration with the default timing.
+    pub fn new(relay: RelayAccess) -> SchedulerConfig {
+        SchedulerConfig {
+            relay,
+            agent_timeout: Duration::from_secs(20 * 60),
+            heartbeat_frequency: Duration::from_secs(5 * 60),
+            periodic: Duration::from_secs(87),
+            retention: None,
+            whitelist: None,
+            sole: true,
+            max_answer: Limits::COMMAND.bytes,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// Where the relay is and how to log in.
+#[derive(Clone)]
+pub struct RelayAccess {
+    /// Host name or address; with TLS the name in the relay's certificate.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Virtual host.
+    pub vhost: String,
+    /// User name.
+    pub user: String,
+    /// Password.
+    pub password: String,
+    /// TLS, or plain TCP.
+    pub tls: Option<RelayTls>,
+    /// AMQP heartbeat asked for; 0 for none.
+    pub heartbeat: Duration,
+    /// How long one attempt to connect and log in may take.
+    pub timeout: Duration,
+}
+
+impl fmt::Debug for RelayAccess {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}@{}:{}/{}",
+            self.user, self.host, self.port, self.vhost
+        )
+    }
+}
+
+/// How the relay proves itself and the scheduler in turn.
+#[derive(Clone)]
+pub struct RelayTls {
+    /// Certificates that may sign the relay's, PEM.
+    pub ca: String,
+    /// The scheduler's certificate and key, PEM.
+    pub identity: Option<(Vec<u8>, Vec<u8>)>,
+}

@@ -1,0 +1,197 @@
+//! Heartbeats that agents send over the relay.
+
+use std::time::Duration;
+
+use lapin::Channel;
+use mig_protocol::{Agent, AgentMode, Time, parse_agent};
+use mig_store::HeartbeatOutcome;
+
+use super::{acknowledge, consumer, excerpt, next_batch, persist};
+use crate::relay::{HEARTBEATS, SessionError};
+use crate::start::Shared;
+
+/// Largest heartbeat, in bytes.
+const LARGEST: usize = 102_400;
+/// Longest host name, in bytes.
+const LONGEST_NAME: usize = 1024;
+/// Longest version, in bytes.
+const LONGEST_VERSION: usize = 128;
+/// Longest queueloc: with its prefix it has to fit a routing key of 255 bytes.
+const LONGEST_QUEUELOC: usize = 255 - "mig.agt.".len();
+
+/// Stores heartbeats until the relay is lost.
+pub(crate) async fn consume(shared: &Shared, channel: &Channel) -> SessionError {
+    match consume_forever(shared, channel).await {
+        Err(error) => error,
+        Ok(never) => match never {},
+    }
+}
+
+async fn consume_forever(
+    shared: &Shared,
+    channel: &Channel,
+) -> Result<std::convert::Infallible, SessionError> {
+    let mut consumer = consumer(channel, HEARTBEATS).await?;
+    loop {
+        let batch = next_batch(&mut consumer, HEARTBEATS).await?;
+        let now = shared.now();
+        let mut agents = Vec::with_capacity(batch.len());
+        for delivery in &batch {
+            match read(&delivery.data) {
+                Ok(agent) => match refusal(shared, &agent, now) {
+                    None => agents.push(agent),
+                    Some(reason) => {
+                        shared.counts.heartbeats_refused.one();
+                        tracing::warn!("A heartbeat of {} was dropped: {reason}.", agent.queueloc);
+                    }
+                },
+                Err(reason) => {
+                    shared.counts.heartbeats_malformed.one();
+                    tracing::warn!(
+                        "A heartbeat was dropped: {reason}; it starts with `{}`.",
+                        excerpt(&delivery.data)
+                    );
+                }
+            }
+        }
+        if !agents.is_empty() {
+            let outcomes = persist(|| shared.store.record_heartbeats(&agents, now)).await;
+            for (agent, outcome) in agents.iter().zip(outcomes) {
+                report(shared, agent, outcome);
+            }
+        }
+        acknowledge(&batch).await?;
+    }
+}
+
+/// Why a message is not a heartbeat.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+enum Malformed {
+    #[error("it is larger than {LARGEST} bytes")]
+    TooLarge,
+    #[error("it is not an agent record: {0}")]
+    NotAnAgent(String),
+    #[error("its mode `{0}` is neither daemon nor checkin")]
+    Mode(String),
+    #[error("its {0} is missing or too long")]
+    Length(&'static str),
+    #[error("its queueloc has characters that no agent's has")]
+    Queueloc,
+}
+
+/// Reads the body of a message.
+fn read(body: &[u8]) -> Result<Agent, Malformed> {
+    if body.len() > LARGEST {
+        return Err(Malformed::TooLarge);
+    }
+    let mut agent = parse_agent(body).map_err(|error| Malformed::NotAnAgent(error.to_string()))?;
+    match &agent.mode {
+        AgentMode::Daemon | AgentMode::Checkin => {}
+        mode if mode.is_empty() => agent.mode = AgentMode::Daemon,
+        mode => return Err(Malformed::Mode(mode.as_str().escape_debug().to_string())),
+    }
+    if agent.name.is_empty() || agent.name.len() > LONGEST_NAME {
+        return Err(Malformed::Length("name"));
+    }
+    if agent.version.len() > LONGEST_VERSION {
+        return Err(Malformed::Length("version"));
+    }
+    if agent.queueloc.is_empty() || agent.queueloc.len() > LONGEST_QUEUELOC {
+        return Err(Malformed::Length("queueloc"));
+    }
+    if agent.queueloc.chars().any(char::is_control) {
+        return Err(Malformed::Queueloc);
+    }
+    Ok(agent)
+}
+
+/// Why a well-formed heartbeat is not wanted.
+fn refusal(shared: &Shared, agent: &Agent, now: Time) -> Option<String> {
+    if is_old(agent.heartbeatts, now, shared.config.agent_timeout) {
+        return Some(format!("it was sent at {}", agent.heartbeatts));
+    }
+    let listed = match &shared.config.whitelist {
+        None => true,
+        Some(whitelist) => whitelist.allows(&agent.queueloc),
+    };
+    (!listed).then(|| "the agent is not on the whitelist".to_owned())
+}
+
+fn is_old(sent: Time, now: Time, timeout: Duration) -> bool {
+    now.since(sent) > timeout
+}
+
+fn report(shared: &Shared, agent: &Agent, outcome: HeartbeatOutcome) {
+    shared.counts.heartbeats_stored.one();
+    match outcome {
+        HeartbeatOutcome::New(id) => tracing::info!(
+            "{} ({}) is new: agent {id}, version {}.",
+            agent.name.escape_debug(),
+            agent.queueloc,
+            agent.version.escape_debug()
+        ),
+        HeartbeatOutcome::Known(_) => {}
+        HeartbeatOutcome::Destroyed(id) => tracing::warn!(
+            "{} ({}) still sends heartbeats although agent {id} was destroyed.",
+            agent.name.escape_debug(),
+            agent.queueloc
+        ),
+    }
+    shared.wake.agent_seen(&agent.queueloc);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heartbeat_is_an_agent_record_within_limits() {
+        let long = "x".repeat(LONGEST_NAME + 1);
+        let table = [
+            ("nonsense".to_owned(), "it is not an agent record"),
+            (r#"{"queueloc":"linux.x"}"#.to_owned(), "its name is"),
+            (r#"{"name":"h"}"#.to_owned(), "its queueloc is"),
+            (
+                format!(r#"{{"name":"{long}","queueloc":"linux.x"}}"#),
+                "its name is",
+            ),
+            (
+                format!(r#"{{"name":"h","queueloc":"{long}"}}"#),
+                "its queueloc is",
+            ),
+            (
+                format!(r#"{{"name":"h","queueloc":"linux.x","version":"{long}"}}"#),
+                "its version is",
+            ),
+            (
+                r#"{"name":"h","queueloc":"linux.\u0007"}"#.to_owned(),
+                "its queueloc has",
+            ),
+            (
+                r#"{"name":"h","queueloc":"linux.x","mode":"other"}"#.to_owned(),
+                "its mode `other`",
+            ),
+            ("x".repeat(LARGEST + 1), "it is larger"),
+        ];
+        for (body, reason) in table {
+            let error = read(body.as_bytes()).expect_err(&body).to_string();
+            assert!(error.starts_with(reason), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_mode_means_daemon() {
+        let agent = read(br#"{"name":"h","queueloc":"linux.x"}"#).expect("an agent");
+        assert_eq!(agent.mode, AgentMode::Daemon);
+    }
+
+    #[test]
+    fn a_heartbeat_is_old_after_the_timeout_and_never_from_the_future() {
+        let now = Time::from_unix(1_700_000_000);
+        let timeout = Duration::from_secs(60);
+        assert!(!is_old(now - timeout, now, timeout));
+        assert!(is_old(now - Duration::from_secs(61), now, timeout));
+        assert!(!is_old(now + timeout, now, timeout));
+        assert!(is_old(Time::ZERO, now, timeout));
+    }
+}

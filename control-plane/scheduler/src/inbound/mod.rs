@@ -1,0 +1,85 @@
+//! What agents send: answers and heartbeats. Messages are acknowledged once what
+//! they say is in the store, or once it is known that nothing can be made of
+//! them; those are logged and counted.
+
+pub(crate) mod answers;
+pub(crate) mod heartbeats;
+
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Consumer};
+use mig_store::StoreResult;
+
+use crate::actions::causes;
+use crate::backoff::Backoff;
+use crate::relay::SessionError;
+
+/// Unacknowledged messages the relay may send ahead; also the largest batch
+/// stored at once.
+const PREFETCH: u16 = 32;
+
+/// Starts to consume a queue with acknowledgement by hand.
+async fn consumer(channel: &Channel, queue: &'static str) -> lapin::Result<Consumer> {
+    channel
+        .basic_qos(PREFETCH, BasicQosOptions::default())
+        .await?;
+    channel
+        .basic_consume(
+            queue.into(),
+            "".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
+        .await
+}
+
+/// The next messages: at least one, and whatever else is there already.
+async fn next_batch(
+    consumer: &mut Consumer,
+    queue: &'static str,
+) -> Result<Vec<Delivery>, SessionError> {
+    let first = consumer.next().await;
+    let mut batch = vec![first.ok_or(SessionError::ConsumerEnded(queue))??];
+    while batch.len() < usize::from(PREFETCH) {
+        match consumer.next().now_or_never() {
+            Some(Some(delivery)) => batch.push(delivery?),
+            // Ended or nothing there: the next call finds out which.
+            Some(None) | None => break,
+        }
+    }
+    Ok(batch)
+}
+
+/// Acknowledges a whole batch.
+async fn acknowledge(batch: &[Delivery]) -> Result<(), SessionError> {
+    if let Some(last) = batch.last() {
+        last.acker.ack(BasicAckOptions { multiple: true }).await?;
+    }
+    Ok(())
+}
+
+/// Repeats a write to the store until it succeeds: what the relay delivered is
+/// not given up because the disk is full for a while.
+async fn persist<T, F: Future<Output = StoreResult<T>>>(mut write: impl FnMut() -> F) -> T {
+    let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30));
+    loop {
+        match write().await {
+            Ok(value) => return value,
+            Err(error) => {
+                let pause = backoff.pause();
+                tracing::error!("{}; trying again in {pause:?}", causes(&error));
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+}
+
+/// A piece of a message for the log, without control characters.
+fn excerpt(body: &[u8]) -> String {
+    let start = &body[..body.len().min(120)];
+    String::from_utf8_lossy(start).escape_debug().to_string()
+}

@@ -1,0 +1,71 @@
+//! What has to be done from time to time: noticing silent agents, deleting what
+//! is kept no longer, reporting what was dropped.
+
+use std::sync::Arc;
+
+use mig_store::{AgeLimits, StoreResult};
+use tokio::sync::watch;
+
+use crate::actions::causes;
+use crate::start::Shared;
+
+/// An agent is idle after this many silent heartbeat periods.
+const IDLE_PERIODS: u32 = 5;
+
+/// Works until told to stop.
+pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    let mut reported = 0;
+    loop {
+        if let Err(error) = look(&shared).await {
+            tracing::error!("{}", causes(&error));
+        }
+        let counts = shared.counts.snapshot();
+        if counts.dropped() > reported {
+            reported = counts.dropped();
+            tracing::warn!(
+                "Dropped since the start: {} answers malformed, {} unknown, {} from another agent; \
+                 {} heartbeats malformed, {} refused.",
+                counts.answers_malformed,
+                counts.answers_unknown,
+                counts.answers_foreign,
+                counts.heartbeats_malformed,
+                counts.heartbeats_refused,
+            );
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(shared.config.periodic) => {}
+        }
+    }
+}
+
+async fn look(shared: &Shared) -> StoreResult<()> {
+    let config = &shared.config;
+    let now = shared.now();
+    let aged = shared
+        .store
+        .age_agents(AgeLimits {
+            idle_before: now - config.heartbeat_frequency * IDLE_PERIODS,
+            offline_before: now - config.agent_timeout,
+        })
+        .await?;
+    if aged.idle + aged.offline > 0 {
+        tracing::info!(
+            "{} agents became idle, {} offline.",
+            aged.idle,
+            aged.offline
+        );
+    }
+    if let Some(retention) = config.retention {
+        let pruned = shared.store.prune(now - retention).await?;
+        if pruned.actions + pruned.agents > 0 {
+            tracing::info!(
+                "Deleted {} actions with {} commands and {} agents older than {retention:?}.",
+                pruned.actions,
+                pruned.commands,
+                pruned.agents
+            );
+        }
+    }
+    Ok(())
+}

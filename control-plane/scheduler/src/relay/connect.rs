@@ -1,0 +1,65 @@
+//! Connecting to the relay.
+
+use std::time::Duration;
+
+use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
+use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
+use lapin::{Connection, ConnectionProperties};
+
+use super::SessionError;
+use crate::config::RelayAccess;
+
+/// Frames no larger than this: the client keeps buffers of many frames.
+const FRAME_MAX: u32 = 64 * 1024;
+/// How long leaving may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// One attempt to connect and log in.
+pub(crate) async fn connect(access: &RelayAccess) -> Result<Connection, SessionError> {
+    let uri = AMQPUri {
+        scheme: if access.tls.is_some() {
+            AMQPScheme::AMQPS
+        } else {
+            AMQPScheme::AMQP
+        },
+        authority: AMQPAuthority {
+            userinfo: AMQPUserInfo {
+                username: access.user.clone(),
+                password: access.password.clone(),
+            },
+            host: access.host.clone(),
+            port: access.port,
+        },
+        vhost: access.vhost.clone(),
+        query: AMQPQueryString {
+            heartbeat: Some(u16::try_from(access.heartbeat.as_secs()).unwrap_or(u16::MAX)),
+            frame_max: Some(FRAME_MAX),
+            ..AMQPQueryString::default()
+        },
+    };
+    let tls = match &access.tls {
+        None => OwnedTLSConfig::default(),
+        Some(tls) => OwnedTLSConfig {
+            identity: tls
+                .identity
+                .clone()
+                .map(|(pem, key)| OwnedIdentity::PKCS8 { pem, key }),
+            cert_chain: Some(tls.ca.clone()),
+        },
+    };
+    let properties = ConnectionProperties::default().with_connection_name("mig-scheduler".into());
+    let attempt = async {
+        let runtime = lapin::runtime::default_runtime()?;
+        Connection::connect_uri_with_config(uri, properties, tls, runtime).await
+    };
+    match tokio::time::timeout(access.timeout, attempt).await {
+        Ok(connection) => Ok(connection?),
+        Err(_) => Err(SessionError::Slow(access.timeout)),
+    }
+}
+
+/// Leaves the relay politely, but does not wait for one that is gone.
+pub(crate) async fn close(connection: &Connection) {
+    // Whether it succeeds or not, the session is over.
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, connection.close(200, "bye".into())).await;
+}

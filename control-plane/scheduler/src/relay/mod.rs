@@ -1,0 +1,102 @@
+//! The connection to the relay, made again as often as it is lost.
+
+mod connect;
+mod publish;
+mod topology;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lapin::Connection;
+use mig_store::StoreError;
+use tokio::sync::watch;
+
+use crate::actions::causes;
+use crate::backoff::Backoff;
+use crate::inbound;
+use crate::start::Shared;
+
+pub(crate) use topology::{HEARTBEATS, RESULTS, TO_AGENTS, agent_queue};
+
+/// Why a session with the relay ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SessionError {
+    /// The relay or the network.
+    #[error("relay")]
+    Relay(#[from] lapin::Error),
+    /// Connecting took too long.
+    #[error("the relay did not answer within {0:?}")]
+    Slow(Duration),
+    /// A consumer was cancelled, for instance because its queue was deleted.
+    #[error("the relay ended the consumer of {0}")]
+    ConsumerEnded(&'static str),
+    /// The outbox cannot be read or written.
+    #[error("outbox")]
+    Store(#[from] StoreError),
+}
+
+/// Keeps a session with the relay until told to stop.
+pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(30));
+    while let Some(lost) = connected_once(&shared, &mut stop, &mut backoff).await {
+        let pause = backoff.pause();
+        tracing::warn!(
+            "{:?}: {}; connecting again in {pause:?}",
+            shared.config.relay,
+            causes(&lost)
+        );
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Connects and works until the relay is lost; `None` when told to stop.
+async fn connected_once(
+    shared: &Shared,
+    stop: &mut watch::Receiver<bool>,
+    backoff: &mut Backoff,
+) -> Option<SessionError> {
+    let connection = tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => return None,
+        connection = connect::connect(&shared.config.relay) => connection,
+    };
+    let connection = match connection {
+        Ok(connection) => connection,
+        Err(error) => return Some(error),
+    };
+    let ended = tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => None,
+        ended = session(shared, &connection, backoff) => Some(ended),
+    };
+    shared.connected.send_replace(false);
+    connect::close(&connection).await;
+    ended
+}
+
+/// One session: everything at once, until the first part fails.
+async fn session(shared: &Shared, connection: &Connection, backoff: &mut Backoff) -> SessionError {
+    let prepared = async {
+        topology::declare(connection).await?;
+        // One channel each, so that acknowledging "all up to here" on one never
+        // concerns the other.
+        let publishing = connection.create_channel().await?;
+        let results = connection.create_channel().await?;
+        let heartbeats = connection.create_channel().await?;
+        Ok::<_, lapin::Error>((publishing, results, heartbeats))
+    };
+    let (publishing, results, heartbeats) = match prepared.await {
+        Ok(channels) => channels,
+        Err(error) => return error.into(),
+    };
+    backoff.reset();
+    shared.counts.connections.one();
+    shared.connected.send_replace(true);
+    tracing::info!("{:?}: connected to the relay.", shared.config.relay);
+    tokio::select! {
+        ended = publish::run(shared, &publishing) => ended,
+        ended = inbound::answers::consume(shared, &results) => ended,
+        ended = inbound::heartbeats::consume(shared, &heartbeats) => ended,
+    }
+}

@@ -1,0 +1,111 @@
+//! Starting and stopping the scheduler.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mig_protocol::Time;
+use mig_store::{Changes, IdSource, Store, Wake};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use crate::config::SchedulerConfig;
+use crate::counts::{Counts, CountsSnapshot};
+use crate::{actions, periodic, relay};
+
+/// What all tasks of the scheduler share.
+pub(crate) struct Shared {
+    pub(crate) config: SchedulerConfig,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) ids: IdSource,
+    pub(crate) wake: Wake,
+    pub(crate) changes: Changes,
+    pub(crate) counts: Counts,
+    /// Something was put into the outbox, or may be published again.
+    pub(crate) outbox: Notify,
+    /// Whether the relay is connected and its topology declared.
+    pub(crate) connected: watch::Sender<bool>,
+}
+
+impl Shared {
+    pub(crate) fn now(&self) -> Time {
+        self.config.clock.now()
+    }
+}
+
+/// The scheduler.
+pub struct Scheduler;
+
+impl Scheduler {
+    /// Starts the scheduler's tasks on the current tokio runtime. It connects
+    /// to the relay by itself, as often as needed.
+    pub fn start(
+        config: SchedulerConfig,
+        store: Arc<dyn Store>,
+        wake: Wake,
+        changes: Changes,
+    ) -> SchedulerHandle {
+        let (stop, stopped) = watch::channel(false);
+        let (connected, _) = watch::channel(false);
+        let shared = Arc::new(Shared {
+            config,
+            ids: IdSource::new(Arc::clone(&store)),
+            store,
+            wake,
+            changes,
+            counts: Counts::default(),
+            outbox: Notify::new(),
+            connected,
+        });
+        let tasks = vec![
+            tokio::spawn(actions::run(Arc::clone(&shared), stopped.clone())),
+            tokio::spawn(relay::run(Arc::clone(&shared), stopped.clone())),
+            tokio::spawn(periodic::run(Arc::clone(&shared), stopped)),
+        ];
+        SchedulerHandle {
+            shared,
+            stop,
+            tasks,
+        }
+    }
+}
+
+/// A running scheduler. Dropping it stops the scheduler without waiting.
+pub struct SchedulerHandle {
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl SchedulerHandle {
+    /// What it did so far.
+    pub fn counts(&self) -> CountsSnapshot {
+        self.shared.counts.snapshot()
+    }
+
+    /// Waits until the relay is connected and exchanges and queues are
+    /// declared, so that agents may come. False if that took longer.
+    pub async fn connected(&self, within: Duration) -> bool {
+        let mut connected = self.shared.connected.subscribe();
+        let waiting = connected.wait_for(|connected| *connected);
+        matches!(tokio::time::timeout(within, waiting).await, Ok(Ok(_)))
+    }
+
+    /// Stops: takes no new work, finishes what is being stored, leaves the
+    /// relay. Unacknowledged messages stay in their queues.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        for task in self.tasks.drain(..) {
+            if let Err(error) = task.await
+                && error.is_panic()
+            {
+                tracing::error!("a task of the scheduler had panicked: {error}");
+            }
+        }
+    }
+}
+
+impl Drop for SchedulerHandle {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}

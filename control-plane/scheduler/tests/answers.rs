@@ -1,0 +1,152 @@
+//! What becomes of answers: each command's first one is stored, once.
+
+mod site;
+
+use std::time::Duration;
+
+use mig_protocol::{ActionStatus, Command, CommandStatus, Id, to_go_json};
+use mig_relay::topology;
+use site::{Site, TestAgent, eventually};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+async fn asked(site: &Site, agent: &mut TestAgent, id: u64, valid_for: Duration) -> Command {
+    site.post(id, "status='online'", valid_for).await;
+    agent.next_command().await.0
+}
+
+async fn counted(site: &Site, what: &str, count: impl Fn(&mig_scheduler::CountsSnapshot) -> u64) {
+    eventually(what, || async {
+        (count(&site.scheduler().counts()) > 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_answer_stays_and_repeated_ones_are_counted() {
+    let site = Site::start().await;
+    let mut agent = site.agent("one").await;
+    let command = asked(&site, &mut agent, 1, MINUTE).await;
+    agent.answer(&command, CommandStatus::Success).await;
+    agent.answer(&command, CommandStatus::Failed).await;
+    agent.answer(&command, CommandStatus::Success).await;
+    eventually("all answers to be looked at", || async {
+        let counts = site.scheduler().counts();
+        (counts.answers_repeated == 2 && counts.answers_stored == 1).then_some(())
+    })
+    .await;
+    let stored = site.store.command(command.id).await.expect("the command");
+    assert_eq!(stored.status, CommandStatus::Success);
+    let action = site.action(command.action.id).await.action;
+    assert_eq!((action.counters.sent, action.counters.done), (1, 1));
+}
+
+#[tokio::test]
+async fn an_answer_after_the_expiry_replaces_it_once() {
+    let site = Site::start().await;
+    let mut agent = site.agent("one").await;
+    let command = asked(&site, &mut agent, 1, Duration::from_millis(400)).await;
+    let ended = site
+        .status(command.action.id, ActionStatus::Completed)
+        .await
+        .action;
+    assert_eq!((ended.counters.done, ended.counters.expired), (1, 1));
+
+    agent.answer(&command, CommandStatus::Success).await;
+    counted(&site, "the late answer", |counts| counts.answers_late).await;
+    agent.answer(&command, CommandStatus::Failed).await;
+    counted(&site, "the repeated answer", |counts| {
+        counts.answers_repeated
+    })
+    .await;
+    let action = site.action(command.action.id).await.action;
+    assert_eq!(action.status, ActionStatus::Completed);
+    assert_eq!(
+        (
+            action.counters.done,
+            action.counters.expired,
+            action.counters.success
+        ),
+        (1, 0, 1)
+    );
+    assert_eq!(site.scheduler().counts().commands_expired, 1);
+}
+
+#[tokio::test]
+async fn an_answer_of_another_agent_changes_nothing() {
+    let site = Site::start().await;
+    let mut one = site.agent("one").await;
+    let other = TestAgent::connect(site.address, "other").await;
+    let command = asked(&site, &mut one, 1, MINUTE).await;
+    other.answer(&command, CommandStatus::Success).await;
+    counted(&site, "the foreign answer", |counts| counts.answers_foreign).await;
+    let mut unknown = command.clone();
+    unknown.id = Id(99);
+    one.answer(&unknown, CommandStatus::Success).await;
+    counted(&site, "the unknown answer", |counts| counts.answers_unknown).await;
+    let stored = site.store.command(command.id).await.expect("the command");
+    assert_eq!(stored.status, CommandStatus::Sent);
+    one.answer(&command, CommandStatus::Timeout).await;
+    site.status(command.action.id, ActionStatus::Completed)
+        .await;
+}
+
+#[tokio::test]
+async fn an_answer_of_a_restarted_agent_is_stored_although_its_row_is_another() {
+    let site = Site::start().await;
+    let mut agent = site.agent("one").await;
+    let mut command = asked(&site, &mut agent, 1, MINUTE).await;
+    // The process that answers has another pid and another row.
+    agent.record.pid += 1;
+    agent.send_heartbeat().await;
+    command.agent.pid = agent.record.pid;
+    agent.answer(&command, CommandStatus::Success).await;
+    site.status(command.action.id, ActionStatus::Completed)
+        .await;
+}
+
+#[tokio::test]
+async fn malformed_answers_are_counted_acknowledged_and_stop_nobody() {
+    let site = Site::start().await;
+    let mut agent = site.agent("one").await;
+    let command = asked(&site, &mut agent, 1, MINUTE).await;
+    let mut nested = Vec::from("{\"id\":1,\"x\":".as_bytes());
+    nested.extend(vec![b'['; 50_000]);
+    nested.push(b'}');
+    let bodies: [&[u8]; 6] = [
+        b"",
+        b"{\"id\":1}",
+        b"not json at all, but long enough",
+        b"{\"id\":1,\"agent\":{\"name\":\"x\"},\"status\":\"success\"}",
+        b"{\"id\":1,\"status\":{\"a\":[]},\"agent\":5}",
+        &nested,
+    ];
+    for body in bodies {
+        agent.publish(topology::RESULTS, body).await;
+    }
+    agent.answer(&command, CommandStatus::Success).await;
+    site.status(command.action.id, ActionStatus::Completed)
+        .await;
+    let counts = site.scheduler().counts();
+    assert_eq!(counts.answers_malformed, bodies.len() as u64);
+    eventually("all messages to be acknowledged", || async {
+        let stats = site.relay.as_ref().expect("a relay").stats();
+        (stats.ready + stats.unacked == 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_null_character_is_stored_as_a_word() {
+    let site = Site::start().await;
+    let mut agent = site.agent("one").await;
+    let mut command = asked(&site, &mut agent, 1, MINUTE).await;
+    command.status = CommandStatus::Success;
+    command.results = Some(vec![mig_protocol::ModuleResult::from_error("a\0b")]);
+    let body = to_go_json(&command).expect("JSON");
+    agent.publish(topology::RESULTS, &body).await;
+    site.status(command.action.id, ActionStatus::Completed)
+        .await;
+    let stored = site.store.command(command.id).await.expect("the command");
+    assert_eq!(stored.results()[0].errors(), ["aNULLb"]);
+}
