@@ -1,0 +1,9 @@
+//! From bytes on a socket to a call of a handler and back.
+
+mod call;
+mod listener;
+mod log;
+mod service;
+
+pub(crate) use call::{Answer, Call, Query};
+pub(crate) use listener::{Running, serve};

@@ -1,0 +1,121 @@
+//! Heartbeats that agents post.
+
+mod site;
+
+use std::sync::Arc;
+
+use mig_protocol::{AgentStatus, Time};
+use serde_json::{Value, json};
+use site::{Reply, Site};
+
+fn heartbeat() -> Value {
+    json!({
+        "name": "vm", "mode": "daemon", "version": "20190913-0.9e7e4f52.dev", "pid": 19254,
+        "queueLoc": "linux.qvtmdnxdagacx2", "startTime": Time::now(), "refreshTime": Time::now(),
+        "environment": {
+            "init": "upstart", "ident": "Debian 12 bookworm", "os": "linux", "arch": "amd64",
+            "isProxied": false, "proxy": "", "addresses": ["192.0.2.2/24"], "publicIP": "127.0.0.1",
+            "modules": ["scribe", "memory"]
+        },
+        "tags": [{"name": "env", "value": "bench"}]
+    })
+}
+
+async fn post(site: &Site, body: &Value) -> Reply {
+    let body = body.to_string();
+    let headers = "Content-Type: application/json\r\n";
+    site.request("POST", "/api/v1/heartbeat", headers, body.as_bytes())
+        .await
+}
+
+async fn agents(site: &Site) -> Vec<mig_protocol::Agent> {
+    let search = mig_store::Search {
+        limit: 10,
+        ..Default::default()
+    };
+    site.store.search_agents(&search).await.expect("agents")
+}
+
+#[tokio::test]
+async fn a_heartbeat_registers_an_agent_and_refreshes_it() {
+    let site = Site::start().await;
+    let greeting = site.request("GET", "/api/v1/heartbeat", "", b"").await;
+    assert_eq!(greeting.value(0), "gatorz say hi");
+
+    let reply = post(&site, &heartbeat()).await;
+    assert_eq!(
+        (reply.status, reply.body.as_str()),
+        (200, r#"{"error":null}"#)
+    );
+    let mut second = heartbeat();
+    second["tags"] = json!([{"name": "env", "value": "production"}]);
+    // An agent that does not look for its public address is welcome too.
+    second["environment"]["publicIP"] = json!("");
+    second["refreshTime"] = json!(Time::now());
+    assert_eq!(post(&site, &second).await.status, 200);
+    let agents = agents(&site).await;
+    assert_eq!(agents.len(), 1);
+    assert_eq!(agents[0].status, AgentStatus::Online);
+    assert_eq!(agents[0].environment.ident, "Debian 12 bookworm");
+    assert_eq!(agents[0].tags["env"], "production");
+}
+
+#[tokio::test]
+async fn what_is_no_heartbeat_is_refused_with_the_reason() {
+    let site = Site::start().await;
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut body = heartbeat();
+        change(&mut body);
+        body
+    };
+    let table = [
+        (with(&|body| body["name"] = json!("")), "name is missing"),
+        (with(&|body| body["pid"] = json!(0)), "pid is missing"),
+        (
+            with(&|body| body["environment"]["os"] = json!("")),
+            "environment.os is missing",
+        ),
+        (with(&|body| body["mode"] = json!("other")), "mode `other`"),
+        (
+            with(&|body| body["name"] = json!("x".repeat(1025))),
+            "name is longer",
+        ),
+        (
+            with(&|body| body["version"] = json!("x".repeat(129))),
+            "version is longer",
+        ),
+        (
+            with(&|body| body["startTime"] = json!("2024-03-01T10:00:00Z")),
+            "five minutes",
+        ),
+        (
+            with(&|body| body["queueLoc"] = json!("a\nb")),
+            "control characters",
+        ),
+        (json!([1]), "not valid"),
+    ];
+    for (body, reason) in table {
+        let reply = post(&site, &body).await;
+        assert_eq!(reply.status, 400, "{reason}");
+        let error = reply.json()["error"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        assert!(error.contains(reason), "{reason}: {error}");
+    }
+    assert!(agents(&site).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_site_may_choose_who_posts_heartbeats() {
+    let listed = Site::start_with(|config| {
+        config.heartbeats = Some(Arc::new(|queueloc| queueloc == "linux.listed"));
+    })
+    .await;
+    assert_eq!(post(&listed, &heartbeat()).await.status, 401);
+    let mut body = heartbeat();
+    body["queueLoc"] = json!("linux.listed");
+    assert_eq!(post(&listed, &body).await.status, 200);
+    let nobody = Site::start_with(|config| config.heartbeats = None).await;
+    assert_eq!(post(&nobody, &body).await.status, 401);
+}
