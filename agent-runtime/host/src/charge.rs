@@ -1,12 +1,22 @@
-//! How many values a payload holds, before they become values.
+//! What a payload costs of the output limit.
 //!
 //! A byte of CBOR can be a value, and a value of the host's takes some seventy
 //! bytes; so a limit on bytes alone would let a worker fill the host's memory
-//! many times over.
+//! many times over. Worker and host charge alike, so that an honest module is
+//! told to stop before the host has to leave anything out.
 
-/// Counts the items of a payload that has passed the profile's walk: keys,
-/// values, arrays and maps alike.
-pub(super) fn count(payload: &[u8]) -> u64 {
+/// The least a key or value costs, in bytes.
+const ITEM: u64 = 8;
+
+/// What a payload costs: its bytes, or eight for each key and value in it,
+/// whichever is more.
+pub(crate) fn of(payload: &[u8]) -> u64 {
+    (payload.len() as u64).max(ITEM.saturating_mul(count(payload)))
+}
+
+/// Counts keys, values, arrays and maps alike. Of bytes that are no payload it
+/// counts something; the walk refuses them before they are decoded.
+fn count(payload: &[u8]) -> u64 {
     let mut items = 0;
     let mut at = 0usize;
     while let Some(first) = payload.get(at) {

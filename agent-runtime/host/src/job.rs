@@ -48,8 +48,9 @@ pub struct Limits {
     pub memory: u64,
     /// Open descriptors of the worker.
     pub descriptors: u64,
-    /// Answer in bytes, as encoded by the module. What is beyond is left out,
-    /// and the result says so.
+    /// Answer in bytes, as encoded by the module, each key and value counting as
+    /// eight bytes at least. What is beyond is left out, and the result says
+    /// so.
     pub output: u64,
 }
 

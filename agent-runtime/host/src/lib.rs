@@ -34,6 +34,7 @@
 //! [`SandboxReport`].
 
 mod cancel;
+mod charge;
 mod digest;
 mod frame;
 pub mod inspect;

@@ -1,17 +1,16 @@
 //! What has arrived from a worker so far, each frame checked as it comes.
 
 use mig_plugin_payload::assemble::Assembler;
-use mig_plugin_payload::{DecodeError, Manifest, ResultSchema, decode};
+use mig_plugin_payload::{Manifest, ResultSchema, decode};
 use serde_json::Value;
 
-use super::{items, place};
+use super::place;
+use crate::charge;
 use crate::frame::{Frame, Kind};
 use crate::job::{Job, Operation, Progress};
 use crate::sandbox::SandboxReport;
 use crate::text::one_line;
 
-/// Bytes of output for which one value is allowed: findings are mostly text.
-const BYTES_PER_ITEM: u64 = 8;
 /// Log lines of one job that are passed on, in bytes.
 const MOST_LOG: usize = 1 << 20;
 /// Longest message of an error record, in characters.
@@ -37,7 +36,6 @@ pub(super) struct Answer<'a> {
     /// The last place that was found in the schema.
     known_place: Option<String>,
     output_left: u64,
-    items_left: u64,
     log_left: usize,
     pub(super) result: Option<Value>,
     pub(super) record: Option<ErrorRecord>,
@@ -63,7 +61,6 @@ impl<'a> Answer<'a> {
             assembler: Assembler::new(),
             known_place: None,
             output_left: job.limits.output,
-            items_left: job.limits.output / BYTES_PER_ITEM,
             log_left: MOST_LOG,
             result: None,
             record: None,
@@ -103,7 +100,7 @@ impl<'a> Answer<'a> {
         match frame.kind {
             Kind::Ready => self.ready(frame.payload),
             Kind::Element => self.element(frame),
-            Kind::Result => self.result(frame.payload),
+            Kind::Result => self.result(frame),
             Kind::Error => self.error(frame.payload),
             Kind::Log => self.log(frame.payload),
             Kind::Progress => self.progress(frame.payload),
@@ -148,53 +145,30 @@ impl<'a> Answer<'a> {
         if !self.afford(frame.payload) {
             return Ok(());
         }
-        let element = self.decode(frame.payload, "finding")?;
+        let element = payload_of(frame, "finding")?;
         self.assembler
             .add(place, element)
             .map_err(|error| error.to_string())
     }
 
-    fn result(&mut self, payload: &[u8]) -> Result<(), Fault> {
+    fn result(&mut self, frame: &Frame<'_>) -> Result<(), Fault> {
         if self.result.is_some() {
             return Err("sent two results".to_owned());
         }
-        if !self.afford(payload) {
-            return Ok(());
+        if self.afford(frame.payload) {
+            self.result = Some(payload_of(frame, "result")?);
         }
-        self.result = Some(self.decode(payload, "result")?);
         Ok(())
     }
 
     /// Charges a payload. False when it is beyond the limit and dropped; the
     /// worker was to see to that itself, but it need not be honest.
     fn afford(&mut self, payload: &[u8]) -> bool {
-        let bytes = payload.len() as u64;
-        if self.full && self.output_left == 0 {
-            return false;
-        }
-        if bytes > self.output_left {
-            self.full = true;
-            self.output_left = 0;
-            return false;
-        }
-        self.output_left -= bytes;
-        true
-    }
-
-    fn decode(&mut self, payload: &[u8], what: &str) -> Result<Value, Fault> {
-        let broken = |error: DecodeError| format!("sent a {what} that is not acceptable: {error}");
-        mig_plugin_payload::walk(payload, payload.len())
-            .map_err(|error| broken(DecodeError::Profile(error)))?;
-        // Values count only once the walk has shown that there are any.
-        match self.items_left.checked_sub(items::count(payload)) {
-            Some(left) => self.items_left = left,
-            None => {
-                return Err(format!(
-                    "sent a {what} with more values than its output limit allows"
-                ));
-            }
-        }
-        decode(payload, payload.len()).map_err(broken)
+        let left = self.output_left.checked_sub(charge::of(payload));
+        // Nothing that comes later may slip in behind what was left out.
+        self.output_left = left.unwrap_or(0);
+        self.full |= left.is_none();
+        left.is_some()
     }
 
     fn error(&mut self, payload: &[u8]) -> Result<(), Fault> {
@@ -247,4 +221,10 @@ impl<'a> Answer<'a> {
         });
         Ok(())
     }
+}
+
+/// Decodes a payload, which is walked against the profile first.
+fn payload_of(frame: &Frame<'_>, what: &str) -> Result<Value, Fault> {
+    decode(frame.payload, frame.payload.len())
+        .map_err(|error| format!("sent a {what} that is not acceptable: {error}"))
 }

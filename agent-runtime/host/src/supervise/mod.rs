@@ -3,7 +3,6 @@
 
 mod answer;
 mod document;
-mod items;
 mod place;
 mod verdict;
 mod watch;

@@ -255,6 +255,8 @@ impl<'a> Watch<'a> {
 
     /// Ends what is left, and reads what was still under way.
     fn finish(mut self, buffer: &mut [u8], answer: &mut Answer<'_>) -> End {
+        // Whoever closes the answer is about to end, or never will.
+        let cut = self.answer_closed && !self.ended && !self.worker.ends_within(EXIT_GRACE);
         self.worker.kill();
         self.read_answer(buffer, answer);
         self.read_stray(buffer);
@@ -267,7 +269,7 @@ impl<'a> Watch<'a> {
         }
         End {
             stop: self.stop,
-            killed: self.killed,
+            killed: self.killed || cut,
             fault: self.fault,
             reaped: self.worker.finish(),
             stray: String::from_utf8_lossy(&self.stray).into_owned(),

@@ -12,6 +12,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::charge;
 use crate::frame::{self, Kind};
 use crate::sys::signals;
 
@@ -69,7 +70,7 @@ impl Emitter {
     /// Sends one finding. Non-zero when the module shall stop.
     pub(super) fn element(&'static self, place: &[u8], payload: &[u8]) -> i32 {
         let mut state = self.lock();
-        let size = payload.len() as u64;
+        let size = charge::of(payload);
         if state.full || size > state.left.saturating_sub(state.reserve) {
             return state.refuse();
         }
@@ -81,7 +82,7 @@ impl Emitter {
     /// Sends the rest of the answer. Non-zero when it is too large.
     pub(super) fn result(&'static self, payload: &[u8]) -> i32 {
         let mut state = self.lock();
-        let size = payload.len() as u64;
+        let size = charge::of(payload);
         if size > state.left {
             return state.refuse();
         }

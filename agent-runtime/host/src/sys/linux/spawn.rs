@@ -106,7 +106,8 @@ impl Worker {
         None
     }
 
-    fn ends_within(&self, time: Duration) -> bool {
+    /// Waits for the end of the process, at most this long.
+    pub(crate) fn ends_within(&self, time: Duration) -> bool {
         let deadline = Instant::now() + time;
         while !self.has_ended() {
             let left = deadline.saturating_duration_since(Instant::now());
