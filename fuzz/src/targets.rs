@@ -20,7 +20,9 @@ pub fn named(name: &str) -> Option<fn(&[u8])> {
 
 /// What a client may send to the relay before and after it has logged in.
 fn frames(data: &[u8]) {
-    mig_relay::fuzz_frames(data);
+    for largest in [4096, 131_072] {
+        mig_relay::fuzzing::read_frames(data, largest);
+    }
 }
 
 /// Documents from the network: actions, commands, heartbeats.
