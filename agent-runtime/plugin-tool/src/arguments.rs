@@ -28,6 +28,9 @@ pub enum Command {
     Check(Check),
     /// Makes a key pair for a publisher of plugins
     Keygen(Keygen),
+    /// Makes a directory with a new module in Rust that builds and passes its
+    /// tests
+    New(New),
     /// Signs a plugin file; the signature goes to FILE.sig
     Sign(Sign),
     /// Checks the signatures in FILE.sig against a directory of public keys
@@ -80,6 +83,18 @@ pub enum Kind {
     Openpgp,
     /// A bare Ed25519 key in PEM, as openssl writes it
     Ed25519,
+}
+
+#[derive(Debug, Args)]
+pub struct New {
+    /// Name of the module and of the directory to make
+    pub name: String,
+    /// Directory of the SDK's source, `plugin-abi/sdk` of MIG
+    #[arg(long, value_name = "DIR")]
+    pub sdk: PathBuf,
+    /// Who publishes the module
+    #[arg(long, value_name = "TEXT", default_value = "nobody yet")]
+    pub publisher: String,
 }
 
 #[derive(Debug, Args)]

@@ -54,6 +54,9 @@ pub enum Error {
     /// A version on the command line is not one.
     #[error("--{option} {value} is not a version like 2.34")]
     Version { option: &'static str, value: String },
+    /// A module cannot have this name.
+    #[error("`{}` cannot name a module; use up to 64 lower-case letters, digits, `_` or `-` that start with a letter", .0.escape_debug())]
+    Name(String),
     /// The parameters on the command line are not JSON.
     #[error("--parameters is not JSON: {0}")]
     Parameters(serde_json::Error),

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod check;
+mod create;
 mod error;
 mod files;
 mod inspect;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Check(options) => check::run(options),
         Command::Inspect(options) => inspect::run(options),
         Command::Keygen(options) => keygen::run(options),
+        Command::New(options) => create::run(options),
         Command::Sign(options) => sign::run(options),
         Command::Verify(options) => verify::run(options),
     };

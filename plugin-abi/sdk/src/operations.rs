@@ -2,7 +2,7 @@
 
 use crate::{Defaults, Failure, Module, Options, Session};
 use mig_plugin_abi::{code, emit};
-use mig_plugin_payload::{FieldError, Manifest, ResultDocument, Strictness, decode, encode};
+use mig_plugin_payload::{FieldError, ResultDocument, Schema, Strictness, decode, encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -110,14 +110,27 @@ fn validate<M: Module>(input: Value) -> Result<Value, Failure> {
 }
 
 fn describe<M: Module>() -> Result<Value, Failure> {
-    let length = M::MANIFEST
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |at| at + 1);
-    let mut manifest = serde_json::from_slice(&M::MANIFEST[..length])
-        .map_err(|error| Failure::unsupported(format!("the module's manifest: {error}")))?;
+    let mut manifest = manifest::<M>().map_err(Failure::unsupported)?;
     M::describe(&mut manifest);
     Ok(manifest)
+}
+
+/// The manifest as JSON. Reading all of it into its type would make every
+/// plugin a twelfth larger for the sake of one schema.
+fn manifest<M: Module>() -> Result<Value, String> {
+    let length = M::MANIFEST.iter().rposition(|byte| *byte != 0);
+    let text = &M::MANIFEST[..length.map_or(0, |at| at + 1)];
+    serde_json::from_slice(text).map_err(|error| format!("the module's manifest: {error}"))
+}
+
+/// The schema of the parameters of `run`, when there is one.
+fn parameters_schema<M: Module>() -> Result<Option<Schema>, String> {
+    let manifest = manifest::<M>()?;
+    let schema = manifest.pointer("/operations/run/parameters");
+    let schema = schema.filter(|schema| !schema.is_null()).map(Schema::parse);
+    schema
+        .transpose()
+        .map_err(|error| format!("the module's manifest: {error}"))
 }
 
 /// Typed parameters, or up to `most` reasons why not.
@@ -127,8 +140,7 @@ fn acceptable<M: Module>(mut input: Value, most: usize) -> Result<M::Parameters,
         input = json!({});
     }
     let whole = |message: String| vec![FieldError::new("", message)];
-    let manifest = Manifest::parse(M::MANIFEST).map_err(|error| whole(error.to_string()))?;
-    if let Some(schema) = manifest.parameters() {
+    if let Some(schema) = parameters_schema::<M>().map_err(whole)? {
         schema.normalise(&mut input);
         let complaints = schema.violations(&input, Strictness::Parameters, most);
         if !complaints.is_empty() {
