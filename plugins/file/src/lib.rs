@@ -1,0 +1,32 @@
+//! The `file` module: finds files by name, metadata, content and checksum.
+//!
+//! One parallel walk serves all searches of a run. Each file is opened at most
+//! once and read at most once, whatever number of patterns and checksums looks
+//! at it, and cheap checks (name, mode, size, modification time) shield the
+//! expensive ones. Nothing of what is read leaves the machine: results are
+//! paths, metadata and yes or no.
+//!
+//! | Folder | Knows |
+//! |---|---|
+//! | [`goregex`] | the syntax of Go's regular expressions |
+//! | [`matching`] | compiled patterns over texts, lines, endless lines |
+//! | `parameters` | what can be asked, its validation, the command line |
+//! | `content` | one pass over a file: lines, checksums, decompression |
+//! | `walk` | directories, threads, limits |
+//! | `results` | what was found, as JSON and as printed lines |
+
+pub mod goregex;
+pub mod matching;
+
+mod checks;
+mod content;
+mod module;
+mod parameters;
+mod results;
+mod sys;
+mod walk;
+
+pub use module::FileModule;
+pub use parameters::{Parameters, Search, SearchOptions};
+
+mig_plugin_sdk::declare_plugin!(FileModule);

@@ -1,0 +1,13 @@
+//! What was found, on its way out.
+
+mod document;
+mod errors;
+mod finds;
+mod format;
+mod print;
+
+pub use document::emit;
+pub use errors::ErrorLog;
+pub use finds::Finds;
+pub use format::{duration, mode_string};
+pub use print::lines;
