@@ -7,7 +7,7 @@ mod topology;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::Connection;
+use lapin::{Channel, Connection};
 use mig_store::StoreError;
 use tokio::sync::watch;
 
@@ -66,37 +66,55 @@ async fn connected_once(
         Ok(connection) => connection,
         Err(error) => return Some(error),
     };
-    let ended = tokio::select! {
+    let opened = tokio::select! {
         _ = stop.wait_for(|stop| *stop) => None,
-        ended = session(shared, &connection, backoff) => Some(ended),
+        opened = Channels::open(&connection) => Some(opened),
+    };
+    // The channels live until the connection is closed: a channel that is
+    // dropped starts to close itself, which gets in the way of a polite end.
+    let ended = match &opened {
+        None => None,
+        Some(Err(error)) => Some(error.clone().into()),
+        Some(Ok(channels)) => {
+            backoff.reset();
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => None,
+                ended = session(shared, channels) => Some(ended),
+            }
+        }
     };
     shared.connected.send_replace(false);
     connect::close(&connection).await;
     ended
 }
 
-/// One session: everything at once, until the first part fails.
-async fn session(shared: &Shared, connection: &Connection, backoff: &mut Backoff) -> SessionError {
-    let prepared = async {
+/// The channels of a session. One each, so that acknowledging "all up to here"
+/// on one never concerns the other.
+struct Channels {
+    publishing: Channel,
+    results: Channel,
+    heartbeats: Channel,
+}
+
+impl Channels {
+    async fn open(connection: &Connection) -> lapin::Result<Channels> {
         topology::declare(connection).await?;
-        // One channel each, so that acknowledging "all up to here" on one never
-        // concerns the other.
-        let publishing = connection.create_channel().await?;
-        let results = connection.create_channel().await?;
-        let heartbeats = connection.create_channel().await?;
-        Ok::<_, lapin::Error>((publishing, results, heartbeats))
-    };
-    let (publishing, results, heartbeats) = match prepared.await {
-        Ok(channels) => channels,
-        Err(error) => return error.into(),
-    };
-    backoff.reset();
+        Ok(Channels {
+            publishing: connection.create_channel().await?,
+            results: connection.create_channel().await?,
+            heartbeats: connection.create_channel().await?,
+        })
+    }
+}
+
+/// One session: everything at once, until the first part fails.
+async fn session(shared: &Shared, channels: &Channels) -> SessionError {
     shared.counts.connections.one();
     shared.connected.send_replace(true);
     tracing::info!("{:?}: connected to the relay.", shared.config.relay);
     tokio::select! {
-        ended = publish::run(shared, &publishing) => ended,
-        ended = inbound::answers::consume(shared, &results) => ended,
-        ended = inbound::heartbeats::consume(shared, &heartbeats) => ended,
+        ended = publish::run(shared, &channels.publishing) => ended,
+        ended = inbound::answers::consume(shared, &channels.results) => ended,
+        ended = inbound::heartbeats::consume(shared, &channels.heartbeats) => ended,
     }
 }

@@ -1,0 +1,59 @@
+//! The keys of the configuration file.
+
+use mig_config::{Kind, LOGGING, Section, key};
+
+/// All sections. Names that the original's API and scheduler files have mean the
+/// same here.
+pub const SECTIONS: &[Section] = &[
+    Section {
+        name: "server",
+        keys: &[
+            key("ip", Kind::Text),
+            key("port", Kind::Integer),
+            key("host", Kind::Text),
+            key("baseroute", Kind::Text),
+            key("clientpublicip", Kind::Text),
+            key("cert", Kind::Path),
+            key("key", Kind::Path),
+        ],
+    },
+    Section {
+        name: "authentication",
+        keys: &[
+            key("enabled", Kind::Bool),
+            key("tokenduration", Kind::Duration),
+        ],
+    },
+    Section {
+        name: "relay",
+        keys: &[
+            key("listen", Kind::List),
+            key("listenplain", Kind::List),
+            key("cert", Kind::Path),
+            key("key", Kind::Path),
+            key("ca", Kind::Path),
+            key("vhost", Kind::Text),
+            key("agentuser", Kind::Text),
+            key("agentpassword", Kind::Text),
+            key("database", Kind::Path),
+        ],
+    },
+    Section {
+        name: "database",
+        keys: &[key("path", Kind::Path), key("retention", Kind::Duration)],
+    },
+    Section {
+        name: "agent",
+        keys: &[
+            key("timeout", Kind::Duration),
+            key("heartbeatfreq", Kind::Duration),
+            key("whitelist", Kind::Path),
+            key("httpheartbeats", Kind::Bool),
+        ],
+    },
+    Section {
+        name: "periodic",
+        keys: &[key("freq", Kind::Duration)],
+    },
+    LOGGING,
+];

@@ -1,0 +1,339 @@
+//! The configuration file, turned once into values with every decision made.
+
+mod keys;
+
+use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mig_api::ClientAddress;
+use mig_config::{ConfigError, Configuration};
+use mig_logging::LoggingError;
+
+/// What the file says.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where and how the API listens.
+    pub server: Server,
+    /// How callers prove who they are.
+    pub authentication: Authentication,
+    /// Where and how the relay listens.
+    pub relay: Relay,
+    /// The SQLite database.
+    pub database: PathBuf,
+    /// Finished actions older than this are deleted; `None` keeps them.
+    pub retention: Option<Duration>,
+    /// What is expected of agents.
+    pub agents: Agents,
+    /// Where the log goes.
+    pub logging: mig_logging::Settings,
+    /// Things that are not wrong but should be known.
+    pub warnings: Vec<String>,
+}
+
+/// `[server]`.
+#[derive(Debug)]
+pub struct Server {
+    /// Address of the API.
+    pub listen: SocketAddr,
+    /// Scheme and host for links; `None` makes them from the address.
+    pub host: Option<String>,
+    /// Path of the API.
+    pub base_route: String,
+    /// Where callers' addresses come from.
+    pub client_address: ClientAddress,
+    /// Certificate and key files for HTTPS.
+    pub tls: Option<(PathBuf, PathBuf)>,
+}
+
+/// `[authentication]`.
+#[derive(Debug)]
+pub struct Authentication {
+    /// Off means everybody may do everything.
+    pub enabled: bool,
+    /// How far a token's time may be from ours.
+    pub token_duration: Duration,
+}
+
+/// `[relay]`.
+#[derive(Debug)]
+pub struct Relay {
+    /// TLS listeners.
+    pub listen: Vec<SocketAddr>,
+    /// Certificate, key and authority of clients, when there is a TLS listener.
+    pub tls: Option<(PathBuf, PathBuf, PathBuf)>,
+    /// Plain listeners.
+    pub listen_plain: Vec<SocketAddr>,
+    /// Virtual host.
+    pub vhost: String,
+    /// Account of the agents.
+    pub agent_user: String,
+    /// Its password, plain or hashed.
+    pub agent_password: String,
+    /// The relay's own database.
+    pub database: PathBuf,
+}
+
+/// `[agent]` and `[periodic]`.
+#[derive(Debug)]
+pub struct Agents {
+    /// Silence after which an idle agent is offline.
+    pub timeout: Duration,
+    /// How often agents send heartbeats.
+    pub heartbeat_frequency: Duration,
+    /// File of queuelocs whose heartbeats are accepted.
+    pub whitelist: Option<PathBuf>,
+    /// Whether heartbeats are also accepted over HTTP, where nobody can tell
+    /// who sends them.
+    pub http_heartbeats: bool,
+    /// Pause between looks for silent agents.
+    pub periodic: Duration,
+}
+
+/// Why the configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file.
+    #[error(transparent)]
+    File(#[from] ConfigError),
+    /// A value the reader cannot judge.
+    #[error("{file}: [{section}] {key}: {problem}")]
+    Value {
+        /// Name of the file.
+        file: String,
+        /// Section of the key.
+        section: &'static str,
+        /// The key.
+        key: &'static str,
+        /// What is wrong and what to write.
+        problem: String,
+    },
+    /// `[logging]`.
+    #[error("{file}: [logging]: {source}")]
+    Logging {
+        /// Name of the file.
+        file: String,
+        /// What is wrong.
+        source: LoggingError,
+    },
+}
+
+impl Settings {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// One line that names file and key.
+    pub fn load(path: &Path) -> Result<Settings, SettingsError> {
+        let file = mig_config::load(path, keys::SECTIONS)?;
+        let mut settings = Settings::from_file(&Reader(&file))?;
+        if let Ok(meta) = std::fs::metadata(path)
+            && meta.mode() & 0o007 != 0
+        {
+            settings.warnings.push(format!(
+                "{} holds passwords and everybody may read it; `chmod o-rwx` it",
+                path.display()
+            ));
+        }
+        Ok(settings)
+    }
+
+    fn from_file(file: &Reader) -> Result<Settings, SettingsError> {
+        let database = PathBuf::from(file.0.required("database", "path")?);
+        let relay = Relay::read(file, &database)?;
+        Ok(Settings {
+            server: Server::read(file)?,
+            authentication: Authentication {
+                enabled: file.0.bool("authentication", "enabled").unwrap_or(true),
+                token_duration: file.duration("authentication", "tokenduration", 600),
+            },
+            relay,
+            retention: file
+                .0
+                .duration("database", "retention")
+                .filter(|retention| !retention.is_zero()),
+            database,
+            agents: Agents {
+                timeout: file.duration("agent", "timeout", 20 * 60),
+                heartbeat_frequency: file.duration("agent", "heartbeatfreq", 5 * 60),
+                whitelist: file.0.path("agent", "whitelist"),
+                http_heartbeats: file.0.bool("agent", "httpheartbeats").unwrap_or(true),
+                periodic: file
+                    .duration("periodic", "freq", 87)
+                    .max(Duration::from_secs(1)),
+            },
+            logging: logging(file)?,
+            warnings: Vec::new(),
+        })
+    }
+}
+
+impl Server {
+    fn read(file: &Reader) -> Result<Server, SettingsError> {
+        let ip = file.0.text("server", "ip").unwrap_or("127.0.0.1");
+        let port = file.0.integer("server", "port").unwrap_or(1664);
+        let listen = match (ip.parse(), u16::try_from(port)) {
+            (Ok(ip), Ok(port)) => SocketAddr::new(ip, port),
+            (Err(_), _) => {
+                return Err(file.wrong(
+                    "server",
+                    "ip",
+                    format!("`{ip}` is not an address; write one such as 127.0.0.1"),
+                ));
+            }
+            (_, Err(_)) => {
+                return Err(file.wrong(
+                    "server",
+                    "port",
+                    format!("{port} is not a port; write a number up to 65535"),
+                ));
+            }
+        };
+        let client_address = match file.0.text("server", "clientpublicip") {
+            None => ClientAddress::Peer,
+            Some(text) => text.parse().map_err(|error: mig_api::ClientAddressError| {
+                file.wrong("server", "clientpublicip", error.to_string())
+            })?,
+        };
+        Ok(Server {
+            listen,
+            host: file
+                .0
+                .text("server", "host")
+                .filter(|host| !host.is_empty())
+                .map(str::to_owned),
+            base_route: file
+                .0
+                .text("server", "baseroute")
+                .unwrap_or("/api/v1")
+                .to_owned(),
+            client_address,
+            tls: match (file.0.path("server", "cert"), file.0.path("server", "key")) {
+                (None, None) => None,
+                (Some(cert), Some(key)) => Some((cert, key)),
+                (None, Some(_)) => return Err(file.missing("server", "cert", "key")),
+                (Some(_), None) => return Err(file.missing("server", "key", "cert")),
+            },
+        })
+    }
+}
+
+impl Relay {
+    fn read(file: &Reader, database: &Path) -> Result<Relay, SettingsError> {
+        let listen = file.addresses("relay", "listen")?;
+        let listen_plain = file.addresses("relay", "listenplain")?;
+        if listen.is_empty() && listen_plain.is_empty() {
+            // Says that the key is missing.
+            file.0.required("relay", "listen")?;
+        }
+        let tls = if listen.is_empty() {
+            None
+        } else {
+            let path = |key| file.0.required("relay", key).map(PathBuf::from);
+            Some((path("cert")?, path("key")?, path("ca")?))
+        };
+        Ok(Relay {
+            listen,
+            tls,
+            listen_plain,
+            vhost: file.0.text("relay", "vhost").unwrap_or("mig").to_owned(),
+            agent_user: file
+                .0
+                .text("relay", "agentuser")
+                .unwrap_or(mig_relay::topology::AGENT_USER)
+                .to_owned(),
+            agent_password: file.0.required("relay", "agentpassword")?.to_owned(),
+            database: file
+                .0
+                .path("relay", "database")
+                .unwrap_or_else(|| database.with_file_name("relay.db")),
+        })
+    }
+}
+
+fn logging(file: &Reader) -> Result<mig_logging::Settings, SettingsError> {
+    let text = |key| file.0.text("logging", key);
+    let port = match file.0.integer("logging", "port").map(u16::try_from) {
+        None => None,
+        Some(Ok(port)) => Some(port),
+        Some(Err(_)) => {
+            return Err(file.wrong(
+                "logging",
+                "port",
+                "is not a port; write a number up to 65535".to_owned(),
+            ));
+        }
+    };
+    let max_size = file.0.integer("logging", "maxfilesize");
+    mig_logging::Settings::from_values(
+        text("mode"),
+        text("level"),
+        text("file"),
+        max_size.and_then(|size| u64::try_from(size).ok()),
+        text("host"),
+        port,
+        text("protocol"),
+    )
+    .map_err(|source| SettingsError::Logging {
+        file: file.0.file().to_owned(),
+        source,
+    })
+}
+
+/// The file, with readings that need more than its own.
+struct Reader<'a>(&'a Configuration);
+
+impl Reader<'_> {
+    fn duration(&self, section: &str, key: &str, default_seconds: u64) -> Duration {
+        self.0
+            .duration(section, key)
+            .unwrap_or(Duration::from_secs(default_seconds))
+    }
+
+    fn addresses(
+        &self,
+        section: &'static str,
+        key: &'static str,
+    ) -> Result<Vec<SocketAddr>, SettingsError> {
+        let entries = self.0.list(section, key).iter();
+        entries
+            .filter(|entry| !entry.is_empty())
+            .map(|entry| {
+                entry.parse().map_err(|_| {
+                    self.wrong(
+                        section,
+                        key,
+                        format!(
+                            "`{entry}` is not an address with port; write one such as 0.0.0.0:5671"
+                        ),
+                    )
+                })
+            })
+            .collect()
+    }
+
+    fn wrong(&self, section: &'static str, key: &'static str, problem: String) -> SettingsError {
+        SettingsError::Value {
+            file: self.0.file().to_owned(),
+            section,
+            key,
+            problem,
+        }
+    }
+
+    fn missing(
+        &self,
+        section: &'static str,
+        key: &'static str,
+        because_of: &'static str,
+    ) -> SettingsError {
+        self.wrong(
+            section,
+            key,
+            format!("is missing; it belongs to `{because_of}`, which is given"),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+use super::*;
+
+fn read(text: &str) -> Result<Settings, SettingsError> {
+    let file = mig_config::parse("server.cfg", text, keys::SECTIONS)?;
+    Settings::from_file(&Reader(&file))
+}
+
+const SMALLEST: &str = "[relay]\nlistenplain = 127.0.0.1:0\nagentpassword = secret\n[database]\npath = /var/lib/mig/mig.db\n";
+
+#[test]
+fn what_the_file_leaves_out_has_defaults() {
+    let settings = read(SMALLEST).expect("a good file");
+    assert_eq!(settings.server.listen.to_string(), "127.0.0.1:1664");
+    assert_eq!(settings.server.base_route, "/api/v1");
+    assert!(settings.authentication.enabled);
+    assert_eq!(settings.authentication.token_duration.as_secs(), 600);
+    assert_eq!(settings.relay.database, Path::new("/var/lib/mig/relay.db"));
+    assert_eq!(settings.relay.vhost, "mig");
+    assert_eq!(settings.retention, None);
+    assert_eq!(settings.agents.timeout.as_secs(), 1200);
+}
+
+#[test]
+fn the_annotated_sample_is_valid() {
+    let sample = include_str!("../../../../conf/mig-server.cfg");
+    let settings = read(sample).expect("a good file");
+    assert_eq!(settings.relay.listen.len(), 1);
+    assert!(settings.relay.tls.is_some());
+    assert!(settings.server.tls.is_some());
+}
+
+#[test]
+fn each_mistake_is_one_line_that_names_file_and_key() {
+    let table = [
+        ("", "server.cfg: [database] path is missing"),
+        (
+            "[database]\npath = x",
+            "server.cfg: [relay] listen is missing",
+        ),
+        (
+            "[database]\npath = x\n[relay]\nlisten = 127.0.0.1:0",
+            "server.cfg: [relay] cert is missing",
+        ),
+        (
+            "[database]\npath = x\n[relay]\nlistenplain = 127.0.0.1:0",
+            "server.cfg: [relay] agentpassword is missing",
+        ),
+        (
+            "[database]\npath = x\n[relay]\nlistenplain = localhost",
+            "server.cfg: [relay] listenplain: `localhost` is not an address with port",
+        ),
+        (
+            "[database]\npaht = x",
+            "server.cfg: line 2: unknown key `paht`",
+        ),
+        ("[databse]\npath = x", "server.cfg: line 1: unknown section"),
+    ];
+    for (text, start) in table {
+        let error = read(text).expect_err(text).to_string();
+        assert!(error.starts_with(start), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+    let more = [
+        ("[server]\nip = here\n", "server.cfg: [server] ip: `here`"),
+        (
+            "[server]\nport = 70000\n",
+            "server.cfg: [server] port: 70000",
+        ),
+        (
+            "[server]\ncert = x\n",
+            "server.cfg: [server] key: is missing",
+        ),
+        (
+            "[server]\nclientpublicip = y\n",
+            "server.cfg: [server] clientpublicip: `y`",
+        ),
+        ("[logging]\nlevel = loud\n", "server.cfg: [logging]: "),
+        (
+            "[logging]\nmode = syslog\nport = 99999\n",
+            "server.cfg: [logging] port: ",
+        ),
+    ];
+    for (text, start) in more {
+        let error = read(&format!("{SMALLEST}{text}"))
+            .expect_err(text)
+            .to_string();
+        assert!(error.starts_with(start), "{error}");
+    }
+}

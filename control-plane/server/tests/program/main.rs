@@ -1,0 +1,6 @@
+//! The program as a whole.
+
+mod agent;
+mod investigation;
+mod process;
+mod refusals;
