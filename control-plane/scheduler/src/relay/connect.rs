@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
+use lapin::tcp::{AMQPUriTcpExt, AsyncTcpStream, OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use lapin::{Connection, ConnectionProperties};
 
@@ -48,10 +48,24 @@ pub(crate) async fn connect(access: &RelayAccess) -> Result<Connection, SessionE
         },
     };
     let properties = ConnectionProperties::default().with_connection_name("mig-scheduler".into());
-    let attempt = async {
-        let runtime = lapin::runtime::default_runtime()?;
-        Connection::connect_uri_with_config(uri, properties, tls, runtime).await
-    };
+    let runtime = lapin::runtime::default_runtime()?;
+    let attempt = Connection::connector(
+        uri,
+        runtime,
+        async move |uri, runtime| {
+            let encrypted = uri.scheme == AMQPScheme::AMQPS;
+            let stream = uri
+                .connect_with_config_async(tls.as_ref(), &runtime)
+                .await?;
+            // Built without its TLS the client would send the password in clear.
+            if encrypted && matches!(stream, AsyncTcpStream::Plain(_)) {
+                let error = std::io::Error::other("this program was built without TLS");
+                return Err(error.into());
+            }
+            Ok(stream)
+        },
+        properties,
+    );
     match tokio::time::timeout(access.timeout, attempt).await {
         Ok(connection) => Ok(connection?),
         Err(_) => Err(SessionError::Slow(access.timeout)),

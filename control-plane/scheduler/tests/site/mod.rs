@@ -175,8 +175,12 @@ impl Site {
 }
 
 async fn start_relay(directory: &Path, address: SocketAddr) -> RelayHandle {
+    start_relay_on(directory, Listener::Plain(address)).await
+}
+
+pub async fn start_relay_on(directory: &Path, listener: Listener) -> RelayHandle {
     let mut config = RelayConfig::new(directory.join("relay.db"));
-    config.listeners.push(Listener::Plain(address));
+    config.listeners.push(listener);
     for (name, permissions) in [
         (topology::SCHEDULER_USER, topology::scheduler_permissions()),
         (topology::AGENT_USER, topology::agent_permissions()),
