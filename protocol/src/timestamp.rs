@@ -50,7 +50,7 @@ impl Time {
 
     /// Reads a time by the wire's rules: RFC 3339 with upper-case `T` and `Z`,
     /// any number of fractional digits (those beyond nine are ignored), no leap
-    /// second.
+    /// second. The years 0 to 9999 hold in UTC too.
     ///
     /// # Errors
     /// Anything else, an empty text and a missing offset included.
@@ -188,9 +188,11 @@ fn read(text: &[u8]) -> Option<Time> {
         nanos,
     )
     .ok()?;
-    Some(Time(
-        PrimitiveDateTime::new(date, clock).assume_offset(offset),
-    ))
+    let value = PrimitiveDateTime::new(date, clock).assume_offset(offset);
+    // Databases and other readers hold it in UTC: a time that leaves the years
+    // of the wire there could be stored and never read or written again.
+    let utc = value.checked_to_offset(UtcOffset::UTC)?;
+    (0..=9999).contains(&utc.year()).then_some(Time(value))
 }
 
 impl fmt::Display for Time {

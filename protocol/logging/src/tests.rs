@@ -69,6 +69,27 @@ fn only_lines_up_to_the_level_are_written() {
 }
 
 #[test]
+fn an_emergency_is_written_whatever_the_level_and_keeps_its_rank() {
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mode = Mode::Syslog {
+        host: "127.0.0.1".into(),
+        port: udp.local_addr().unwrap().port(),
+        protocol: Protocol::Udp,
+    };
+    let level = Severity::Emergency;
+    with_log(&Settings { mode, level }, || {
+        tracing::error!("less");
+        tracing::error!(severity = "emergency", "most");
+    });
+    let mut datagram = [0; 200];
+    let length = udp.recv(&mut datagram).unwrap();
+    let text = String::from_utf8_lossy(&datagram[..length]);
+    // Facility 3 and severity 0.
+    assert!(text.starts_with("<24>mig-test["), "{text}");
+    assert!(text.ends_with("]: - - - [emergency] most"), "{text}");
+}
+
+#[test]
 fn a_name_with_line_breaks_and_escapes_stays_on_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");

@@ -114,6 +114,16 @@ fn signatures_by_gnupg_verify_and_name_the_primary_key() {
             "9C79E86DEA74C2BDE509991D374B45D168A42851",
         ),
         ("ed", "ed", "EE0434D1A96DBBB0A9C27AC2927611A06419D02F"),
+        (
+            "ed-shortvalue",
+            "ed-short-r",
+            "7631867F8F82A46D2F65F014127AA00F8CDFFC4A",
+        ),
+        (
+            "ed-shortvalue",
+            "ed-short-s",
+            "7631867F8F82A46D2F65F014127AA00F8CDFFC4A",
+        ),
         // Made by the sub-key.
         (
             "master",

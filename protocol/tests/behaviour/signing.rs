@@ -8,6 +8,10 @@ use mig_protocol::openpgp::{
     inspect_key, line_to_packet, sign_action,
 };
 use mig_protocol::{Action, Fingerprint, Keyring, Time, parse_action, signing_string};
+use pgp::composed::{ArmorOptions, KeyType, SecretKeyParamsBuilder};
+use pgp::crypto::ecc_curve::ECCCurve;
+use pgp::types::Timestamp;
+use rand_core::OsRng;
 
 use crate::at;
 
@@ -72,6 +76,48 @@ fn a_generated_key_signs_in_the_originals_form() {
             action.signatures()[0].as_bytes()[action.signatures()[0].len() - 5] == b'=',
             "with its checksum"
         );
+    }
+}
+
+/// Signs many texts: in one of some hundred signatures, a value starts with a
+/// zero byte, which its packet leaves out.
+#[test]
+fn keys_of_every_accepted_kind_sign_and_verify() {
+    let kinds = [
+        (KeyType::Ed25519Legacy, 500),
+        (KeyType::Ed25519, 500),
+        (KeyType::Ed448, 5),
+        (KeyType::ECDSA(ECCCurve::P256), 20),
+        (KeyType::ECDSA(ECCCurve::P384), 5),
+        (KeyType::ECDSA(ECCCurve::P521), 5),
+    ];
+    for (kind, texts) in kinds {
+        let secret = SecretKeyParamsBuilder::default()
+            .key_type(kind.clone())
+            .can_certify(true)
+            .can_sign(true)
+            .created_at(Timestamp::from_secs(1_709_287_200))
+            .primary_user_id("Ana <ana@example.net>".to_owned())
+            .build()
+            .expect("parameters")
+            .generate(OsRng)
+            .expect("a key");
+        let armored = |key: pgp::errors::Result<Vec<u8>>| key.expect("armor");
+        let public = secret.to_public_key();
+        let mut ring = Keyring::new();
+        ring.add_armored(&armored(public.to_armored_bytes(ArmorOptions::default())))
+            .expect("a key");
+        let secret = armored(secret.to_armored_bytes(ArmorOptions::default()));
+        let signer = KeyFileSigner::from_armored(&secret, None).expect("a signer");
+        for number in 0..texts {
+            let text = format!("text {number}");
+            let line = signer.sign_line(text.as_bytes(), then()).expect("signs");
+            assert_eq!(
+                ring.verify_line(text.as_bytes(), &line, then()),
+                Ok(signer.fingerprint()),
+                "{kind:?}: {text}"
+            );
+        }
     }
 }
 
@@ -276,6 +322,27 @@ fn gpg_signs_with_keys_made_here_and_verifies_what_is_signed_here() {
         .expect("write");
         printed_by(home.gpg(&["--verify"]).arg(&signature).arg(&text));
     }
+}
+
+#[test]
+fn gpg_signs_with_a_curve_that_needs_a_longer_hash() {
+    let Some(home) = GpgHome::new() else { return };
+    let user = "Cleo <c@example.net>";
+    let make = ["--batch", "--passphrase", "", "--quick-gen-key"];
+    printed_by(home.gpg(&make).args([user, "nistp384", "sign"]));
+    let public = printed_by(&mut home.gpg(&["--armor", "--export", user]));
+    let key = inspect_key(public.as_bytes()).expect("a key").fingerprint;
+    let mut action = crate::action();
+    sign_action(
+        &mut action,
+        &GpgSigner::new(Some(home.path()), key),
+        Time::now(),
+    )
+    .expect("gpg signs");
+    assert_eq!(
+        ring_of(&public).verify_action(&action, Time::now()),
+        Ok(vec![key])
+    );
 }
 
 #[test]

@@ -159,6 +159,21 @@ fn identifiers_are_doubles_on_the_wire_and_integers_elsewhere() {
 }
 
 #[test]
+fn a_time_that_utc_cannot_hold_is_refused() {
+    for text in [
+        "9999-12-31T23:59:59-00:01",
+        "9999-12-31T01:00:00-23:59",
+        "0000-01-01T00:00:00+00:01",
+    ] {
+        assert!(Time::parse(text).is_err(), "{text}");
+    }
+    for text in ["9999-12-31T23:59:59Z", "0000-01-01T00:00:00-23:59"] {
+        let time = Time::parse(text).expect(text);
+        to_go_json(&time.to_utc()).expect("can be written in UTC");
+    }
+}
+
+#[test]
 fn identifiers_start_from_the_clock() {
     let start = Time::parse("2013-04-29T18:00:00Z").expect("time");
     assert_eq!(Id::first_at(start), Id(1 << 16));

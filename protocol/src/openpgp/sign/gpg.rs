@@ -47,11 +47,12 @@ impl GpgSigner {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
+        // Preferred, not ordered: the large curves need a longer hash.
         command.args([
             "--batch",
             "--quiet",
             "--no-armor",
-            "--digest-algo",
+            "--personal-digest-preferences",
             "SHA256",
         ]);
         if let Some(home) = &self.home {

@@ -4,8 +4,11 @@ use std::path::Path;
 
 use pgp::composed::SignedSecretKey;
 use pgp::crypto::hash::HashAlgorithm;
-use pgp::packet::{PacketTrait, SignatureConfig, SignatureType, Subpacket, SubpacketData};
-use pgp::types::{KeyDetails, Password, Timestamp};
+use pgp::crypto::public_key::PublicKeyAlgorithm;
+use pgp::packet::{
+    PacketTrait, SecretKey, SignatureConfig, SignatureType, Subpacket, SubpacketData,
+};
+use pgp::types::{KeyDetails, Password, SigningKey, Timestamp};
 
 use super::super::certificate::{one_line, only_key};
 use super::super::fingerprint::Fingerprint;
@@ -14,7 +17,8 @@ use super::{SignError, Signer};
 use crate::timestamp::Time;
 
 /// Signs with the primary key of an armored secret key, in the original's form:
-/// version 4, binary, SHA-256, creation time and issuer key id hashed.
+/// version 4, binary, SHA-256 (longer for the large curves), creation time and
+/// issuer key id hashed.
 pub struct KeyFileSigner {
     key: SignedSecretKey,
     fingerprint: Fingerprint,
@@ -34,7 +38,7 @@ impl KeyFileSigner {
         KeyFileSigner::from_armored(&armored, passphrase)
     }
 
-    /// Reads an armored secret key; Ed25519, RSA and ECDSA keys can sign.
+    /// Reads an armored secret key; Ed25519, Ed448, RSA and ECDSA keys can sign.
     ///
     /// # Errors
     /// When it is not exactly one secret key, or `passphrase` does not open it.
@@ -89,6 +93,15 @@ fn has_no_secret(key: &SignedSecretKey) -> bool {
     }
 }
 
+/// SHA-256 as the original does, unless the curve is so large that the standard
+/// asks for a longer hash.
+fn hash_for(key: &SecretKey) -> HashAlgorithm {
+    match key.algorithm() {
+        PublicKeyAlgorithm::ECDSA | PublicKeyAlgorithm::Ed448 => key.hash_alg(),
+        _ => HashAlgorithm::Sha256,
+    }
+}
+
 impl Signer for KeyFileSigner {
     fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
@@ -98,11 +111,7 @@ impl Signer for KeyFileSigner {
         let failed = |error: pgp::errors::Error| SignError::Library(one_line(&error.to_string()));
         let key = &self.key.primary_key;
         let seconds = u32::try_from(now.unix_seconds()).unwrap_or(0);
-        let mut config = SignatureConfig::v4(
-            SignatureType::Binary,
-            key.algorithm(),
-            HashAlgorithm::Sha256,
-        );
+        let mut config = SignatureConfig::v4(SignatureType::Binary, key.algorithm(), hash_for(key));
         config.hashed_subpackets = vec![
             Subpacket::regular(SubpacketData::SignatureCreationTime(Timestamp::from_secs(
                 seconds,
