@@ -38,7 +38,8 @@ fn main() -> ExitCode {
     match run(&words) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            // What the API says may come from anywhere.
+            eprintln!("error: {}", printable(&error.to_string()));
             ExitCode::FAILURE
         }
     }
@@ -72,17 +73,16 @@ fn run(words: &[String]) -> Result<ExitCode, ClientError> {
         query.push(("target".to_owned(), expression.to_owned()));
         query.push(("limit".to_owned(), MOST_AGENTS.to_owned()));
     }
-    let key = signer::open(&configuration)?;
     let endpoint =
         configuration.endpoint(&format!("agent-search-{}", env!("CARGO_PKG_VERSION")))?;
-    let api = Api::new(&endpoint, configuration.credentials(&key), false)?;
+    let api = Api::new(&endpoint, signer::credentials(&configuration)?, false)?;
     let query: Vec<(&str, &str)> = query
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
     let agents: Vec<Agent> = match api.get("search", &query) {
         Ok(collection) => collection.documents("agent")?,
-        Err(ClientError::Refused { status: 404, .. }) => Vec::new(),
+        Err(error) if error.is_nothing_found() => Vec::new(),
         Err(error) => return Err(error),
     };
     match print(&agents) {

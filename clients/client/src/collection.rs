@@ -64,6 +64,13 @@ impl Collection {
             })
     }
 
+    /// A text that stands beside the documents, such as the reason why an
+    /// action is invalid.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let mut data = self.items.iter().flat_map(|item| &item.data);
+        data.find(|data| data.name == name)?.value.as_str()
+    }
+
     /// All documents whose name starts with `name`, decoded.
     ///
     /// # Errors

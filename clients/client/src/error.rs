@@ -60,7 +60,21 @@ pub enum ClientError {
     /// A module that is not there or does not do what was asked of it.
     #[error("{0}")]
     Module(String),
+    /// The API's address has changed, or leads through http where https is meant.
+    #[error("the API has moved to {to}; set [api] url to where it is now")]
+    Moved {
+        /// Where the answer points.
+        to: String,
+    },
     /// The target matches nobody.
     #[error("no agent matches the target `{0}`; `mig` targets online agents unless told otherwise")]
     NoAgents(String),
+}
+
+impl ClientError {
+    /// True when a search found nothing. Any other 404 means that the address
+    /// leads elsewhere, which must not pass for an answer.
+    pub fn is_nothing_found(&self) -> bool {
+        matches!(self, Self::Refused { status: 404, message } if message == "no results found")
+    }
 }

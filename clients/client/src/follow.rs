@@ -14,8 +14,22 @@ const POLL: Duration = Duration::from_millis(250);
 /// How long after its expiry an action is still followed: expiries are stored
 /// by the scheduler, which may be a little late.
 const AFTER_EXPIRY: Duration = Duration::from_secs(10);
+/// Changes that are looked at without a pause between them. A large fleet
+/// answers all the time, and the API has others to serve.
+const BURST: u32 = 8;
 /// Failed questions in a row after which following ends.
 const PATIENCE: u32 = 30;
+/// Longest pause after a failed question.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// An action at the end of following.
+#[derive(Debug)]
+pub struct Followed {
+    /// Its last state.
+    pub action: Action,
+    /// Why it is invalid, if the API says so.
+    pub reason: Option<String>,
+}
 
 /// Whether the caller wants to go on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,7 +41,8 @@ pub enum Interest {
 }
 
 /// Asks for the action until it is over, telling `report` of every change.
-/// Returns the last state seen.
+/// Returns the last state seen. An API that fails for a while, as one does that
+/// is started again, is asked again for about half a minute.
 ///
 /// # Errors
 /// When the API cannot be asked any more.
@@ -35,37 +50,50 @@ pub fn follow(
     api: &Api,
     id: Id,
     mut report: impl FnMut(&Action) -> Interest,
-) -> Result<Action, ClientError> {
+) -> Result<Followed, ClientError> {
     let mut last: Option<Action> = None;
     let mut failures = 0;
+    let mut burst = BURST;
     loop {
         let asked = Instant::now();
         match ask(api, id, last.as_ref()) {
-            Ok(action) => {
+            Ok(Followed { action, reason }) => {
                 failures = 0;
                 let changed = last.as_ref().is_none_or(|last| differs(last, &action));
                 if changed && report(&action) == Interest::Stop || is_over(&action) {
-                    return Ok(action);
+                    return Ok(Followed { action, reason });
                 }
                 last = Some(action);
                 // An original API answers at once and does not know `wait`.
-                if !changed && asked.elapsed() < POLL {
-                    std::thread::sleep(POLL - asked.elapsed());
+                match POLL.checked_sub(asked.elapsed()) {
+                    None => burst = BURST,
+                    Some(_) if changed && burst > 0 => burst -= 1,
+                    Some(rest) => std::thread::sleep(rest),
                 }
             }
-            Err(error @ ClientError::Unreachable { .. }) => {
+            Err(error) => {
                 failures += 1;
-                if failures >= PATIENCE {
+                let expired = last.as_ref().is_some_and(is_expired);
+                if !may_pass(&error) || failures >= PATIENCE || expired {
                     return Err(error);
                 }
-                std::thread::sleep(Duration::from_secs(1));
+                std::thread::sleep(RETRY.min(Duration::from_millis(50) * failures));
             }
-            Err(error) => return Err(error),
         }
     }
 }
 
-fn ask(api: &Api, id: Id, last: Option<&Action>) -> Result<Action, ClientError> {
+/// Whether asking again may help. An original API answers 404 when its database
+/// fails.
+fn may_pass(error: &ClientError) -> bool {
+    match error {
+        ClientError::Unreachable { .. } => true,
+        ClientError::Refused { status, .. } => *status == 404 || *status >= 500,
+        _ => false,
+    }
+}
+
+fn ask(api: &Api, id: Id, last: Option<&Action>) -> Result<Followed, ClientError> {
     let id = id.to_string();
     let mut query = vec![("actionid", id.as_str())];
     let (wait, since);
@@ -74,12 +102,12 @@ fn ask(api: &Api, id: Id, last: Option<&Action>) -> Result<Action, ClientError> 
         since = last.lastupdatetime.to_string();
         query.extend([("wait", wait.as_str()), ("since", since.as_str())]);
     }
-    api.get_waiting(
-        "action",
-        &query,
-        if last.is_some() { WAIT } else { Duration::ZERO },
-    )?
-    .document("action")
+    let wait = if last.is_some() { WAIT } else { Duration::ZERO };
+    let answer = api.get_waiting("action", &query, wait)?;
+    Ok(Followed {
+        reason: answer.text("reason").map(str::to_owned),
+        action: answer.document("action")?,
+    })
 }
 
 fn differs(left: &Action, right: &Action) -> bool {
@@ -92,7 +120,11 @@ fn is_over(action: &Action) -> bool {
     let Counters { sent, done, .. } = action.counters;
     !action.status.is_running()
         || (sent > 0 && done >= sent && action.status != "pending")
-        || Time::now() > action.expireafter + AFTER_EXPIRY
+        || is_expired(action)
+}
+
+fn is_expired(action: &Action) -> bool {
+    Time::now() > action.expireafter + AFTER_EXPIRY
 }
 
 /// The line that sums up an action: `5 sent, 5 done, 4 succeeded, 1 failed`.

@@ -11,6 +11,7 @@ use ureq::{Agent, Body};
 
 use crate::collection::Collection;
 use crate::error::ClientError;
+use crate::terminal::printable;
 
 /// Longest time to reach the API.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -72,6 +73,8 @@ impl Api {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .no_delay(true)
+            // Elsewhere, and perhaps unencrypted, nobody may see an API key.
+            .max_redirects(0)
             .user_agent(&endpoint.user_agent)
             .timeout_connect(Some(CONNECT))
             .tls_config(tls(endpoint)?)
@@ -137,6 +140,8 @@ impl Api {
             response = self.send(url, request, wait)?;
         }
         let status = response.status().as_u16();
+        let location = response.headers().get("location");
+        let location = location.map(|to| printable(&String::from_utf8_lossy(to.as_bytes())));
         let body = response
             .body_mut()
             .with_config()
@@ -144,14 +149,22 @@ impl Api {
             .read_to_vec()
             .map_err(|error| unreachable(url, &error))?;
         if self.verbose {
-            eprintln!("debug: {status} {}", String::from_utf8_lossy(&body));
+            eprintln!(
+                "debug: {status} {}",
+                printable(&String::from_utf8_lossy(&body))
+            );
+        }
+        if let (300..400, Some(to)) = (status, location) {
+            return Err(ClientError::Moved { to });
         }
         let answer = Collection::parse(&body);
         if (200..300).contains(&status) {
             return answer;
         }
         let message = match answer {
-            Ok(collection) if !collection.error.message.is_empty() => collection.error.message,
+            Ok(collection) if !collection.error.message.is_empty() => {
+                printable(&collection.error.message)
+            }
             // Not one of our answers: a proxy's page says nothing a person can use.
             _ => "no reason given".to_owned(),
         };

@@ -97,9 +97,7 @@ pub fn evaluate(api: &Api, target: &str) -> Result<Vec<Agent>, ClientError> {
                 Ok(agents)
             }
         }
-        Err(ClientError::Refused { status: 404, .. }) => {
-            Err(ClientError::NoAgents(target.to_owned()))
-        }
+        Err(error) if error.is_nothing_found() => Err(ClientError::NoAgents(target.to_owned())),
         Err(error) => Err(error),
     }
 }

@@ -165,7 +165,9 @@ fn lines(
                     writeln!(out, "{name} {}", printable(&line)).map_err(output)?;
                 }
             }
-            Err(error) if show != Show::Found => eprintln!("[error] {error}"),
+            Err(error) if show != Show::Found => {
+                eprintln!("[error] {}", printable(&error.to_string()));
+            }
             Err(_) => {}
         }
     }
@@ -191,7 +193,7 @@ fn each(
         full.extend_from_slice(query);
         let commands: Vec<Command> = match api.get("search", &full) {
             Ok(collection) => collection.documents("command")?,
-            Err(ClientError::Refused { status: 404, .. }) => Vec::new(),
+            Err(error) if error.is_nothing_found() => Vec::new(),
             Err(error) => return Err(error),
         };
         let count = commands.len();

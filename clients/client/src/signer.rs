@@ -47,6 +47,18 @@ pub fn open(configuration: &Configuration) -> Result<Key, ClientError> {
     }
 }
 
+/// How requests are authenticated when nothing else is signed: with the API key
+/// if one is configured, and the signing key is then not touched.
+///
+/// # Errors
+/// As [`open`], when there is no API key.
+pub fn credentials(configuration: &Configuration) -> Result<Box<dyn Credentials>, ClientError> {
+    match &configuration.api_key {
+        Some(api_key) => Ok(Box::new(ApiKey(api_key.clone()))),
+        None => Ok(Box::new(Tokens(open(configuration)?))),
+    }
+}
+
 /// Adds a signature to an action, compressing its parameters first where their
 /// author asked for it.
 ///

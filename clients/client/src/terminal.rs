@@ -109,6 +109,16 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
+/// As [`printable`] for a text of several lines, such as a module's help.
+pub fn printable_lines(text: &str) -> String {
+    let lines: Vec<String> = text
+        .trim_end()
+        .lines()
+        .map(|line| printable(&line.replace('\t', "    ")))
+        .collect();
+    lines.join("\n")
+}
+
 /// Characters that reorder what is shown without being control characters.
 fn is_direction_override(letter: char) -> bool {
     matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
@@ -116,7 +126,7 @@ fn is_direction_override(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::{printable, printable_lines};
 
     #[test]
     fn nothing_in_a_name_reaches_the_terminal_as_an_order() {
@@ -130,5 +140,13 @@ mod tests {
             "/etc/passwd [mode:-rw-r--r--]"
         );
         assert_eq!(printable("Übung/文件"), "Übung/文件");
+    }
+
+    #[test]
+    fn the_lines_of_a_help_stay_lines() {
+        assert_eq!(
+            printable_lines("-x\tsets \u{1b}[2J\n\n-y\n"),
+            "-x    sets \u{fffd}[2J\n\n-y"
+        );
     }
 }

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use mig_client::ClientError;
 use mig_client::configuration::{Configuration, module_options};
-use mig_client::follow::{self, Interest};
+use mig_client::follow::{self, Followed, Interest};
 use mig_client::http::Api;
 use mig_client::modules::{Modules, Options};
 use mig_client::results::{self, Tally};
 use mig_client::targets::{self, ALL_ONLINE};
-use mig_client::terminal::{Terminal, Tone};
+use mig_client::terminal::{Terminal, Tone, printable, printable_lines};
 use mig_client::{launch, signer};
-use mig_protocol::{Action, Agent};
+use mig_protocol::{Action, ActionStatus, Agent, Counters};
 
 use crate::arguments::{Arguments, Question};
 use crate::exit;
@@ -27,7 +27,7 @@ enum Event {
     /// The action changed.
     Changed(Box<Action>),
     /// Following ended.
-    Over(Box<Result<Action, ClientError>>),
+    Over(Box<Result<Followed, ClientError>>),
     /// The person wants to stop.
     Interrupted,
 }
@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments, words: &[String]) -> Result<u8, ClientError> {
         Question::File(path) => Prepared::File(path),
         Question::Module { module, words } => match modules.options(module, words)? {
             Options::Help(text) => {
-                println!("{}", text.trim_end());
+                println!("{}", printable_lines(&text));
                 return Ok(exit::DONE);
             }
             Options::Parameters(parameters) => Prepared::Parameters(module, parameters),
@@ -211,7 +211,7 @@ fn follow(
         let _ = sender.send(Event::Over(Box::new(result)));
         api
     });
-    let (action, interrupted) = watch(&events, launched, agents, terminal)?;
+    let (Followed { action, reason }, interrupted) = watch(&events, launched, agents, terminal)?;
     terminal.finish();
     let percent = action.counters.done as f64 * 100.0 / action.counters.sent.max(1) as f64;
     terminal.say(
@@ -219,6 +219,13 @@ fn follow(
         &format!("{percent:.1}% done in {:.3?}", start.elapsed()),
     );
     terminal.say(Tone::Progress, &follow::counter_line(&action.counters));
+    if action.status == ActionStatus::Invalid {
+        let reason = reason.as_deref().unwrap_or("the API gives no reason");
+        terminal.say(Tone::Trouble, &printable(&format!("invalid: {reason}")));
+    } else if action.counters.sent == 0 && !interrupted {
+        let text = "no scheduler took the action up before it expired";
+        terminal.say(Tone::Trouble, text);
+    }
     if interrupted {
         terminal.say(Tone::Notice, "interrupted; agents may still be running");
         return Ok((action, None));
@@ -234,7 +241,11 @@ fn watch(
     launched: &Action,
     agents: u64,
     terminal: &mut Terminal,
-) -> Result<(Action, bool), ClientError> {
+) -> Result<(Followed, bool), ClientError> {
+    let seen = |action| Followed {
+        action,
+        reason: None,
+    };
     let mut last = launched.clone();
     terminal.progress(0, agents);
     for event in events {
@@ -244,11 +255,11 @@ fn watch(
                 terminal.progress(u64::try_from(action.counters.done).unwrap_or(0), total);
                 last = *action;
             }
-            Event::Over(result) => return (*result).map(|action| (action, false)),
-            Event::Interrupted => return Ok((last, true)),
+            Event::Over(result) => return (*result).map(|followed| (followed, false)),
+            Event::Interrupted => return Ok((seen(last), true)),
         }
     }
-    Ok((last, false))
+    Ok((seen(last), false))
 }
 
 fn watch_interrupts(sender: Sender<Event>) {
@@ -261,10 +272,12 @@ fn watch_interrupts(sender: Sender<Event>) {
 }
 
 fn code(action: &Action, tally: Tally, interrupted: bool, exit_code: bool) -> u8 {
-    let missing = action.counters.sent > action.counters.done;
+    let Counters { sent, done, .. } = action.counters;
+    // Nothing sent: invalid, or no scheduler looked at it.
+    let missing = sent == 0 || sent > done;
     if interrupted {
         exit::INTERRUPTED
-    } else if tally.troubled > 0 || missing || action.status == "invalid" {
+    } else if tally.troubled > 0 || missing {
         exit::TROUBLED
     } else if exit_code && tally.shown == 0 {
         exit::NOTHING

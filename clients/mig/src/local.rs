@@ -6,7 +6,7 @@ use mig_client::ClientError;
 use mig_client::configuration::module_options;
 use mig_client::modules::{Modules, Options};
 use mig_client::results::Show;
-use mig_client::terminal::printable;
+use mig_client::terminal::{printable, printable_lines};
 
 use crate::arguments::{Arguments, Question};
 use crate::exit;
@@ -22,7 +22,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, ClientError> {
     let modules = Modules::open(&module_options(arguments.configuration.as_deref())?);
     let parameters = match modules.options(module, words)? {
         Options::Help(text) => {
-            println!("{}", text.trim_end());
+            println!("{}", printable_lines(&text));
             return Ok(exit::DONE);
         }
         Options::Parameters(parameters) => parameters,

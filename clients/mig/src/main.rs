@@ -8,6 +8,7 @@ mod usage;
 use std::process::ExitCode;
 
 use mig_client::modules::STATIC_MODULES;
+use mig_client::terminal::printable;
 
 /// Exit codes. Refusals and failures of agents are in 2, so that scripts see
 /// them; what was found is not, unless asked for.
@@ -33,7 +34,8 @@ fn main() -> ExitCode {
     match run(&words) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error}");
+            // What the API or a module says may come from anywhere.
+            eprintln!("error: {}", printable(&error.to_string()));
             ExitCode::from(exit::ERROR)
         }
     }
