@@ -1,0 +1,132 @@
+//! The document an agent returns: the command with status and results.
+
+use mig_protocol::{Agent as Record, Command, CommandStatus, Id, ModuleResult};
+
+use crate::agent::document;
+
+/// Fills a command in. The agent states its own queue; the rest of the record
+/// stays as the scheduler wrote it, which is how it finds the row again.
+pub fn complete(
+    mut command: Command,
+    status: CommandStatus,
+    results: Vec<ModuleResult>,
+    own: &Record,
+) -> Vec<u8> {
+    command.status = status;
+    command.results = Some(results);
+    identify(&mut command, own);
+    document(&command)
+}
+
+/// Refuses a command with one reason, in the place of each operation's result.
+pub fn refuse(mut command: Command, reason: &str, own: &Record) -> Vec<u8> {
+    // An action without operations has no place for the reason otherwise.
+    let slots = command.action.operations().len().max(1);
+    command.status = CommandStatus::Failed;
+    command.results = Some(vec![ModuleResult::from_error(reason); slots]);
+    identify(&mut command, own);
+    document(&command)
+}
+
+/// Refuses a command of which only the identifier could be read.
+pub fn refuse_unreadable(id: Id, reason: &str, own: &Record) -> Vec<u8> {
+    let command = Command {
+        id,
+        agent: own.clone(),
+        ..Command::default()
+    };
+    refuse(command, reason, own)
+}
+
+/// What replaces a result that had to make room for newer ones.
+pub fn dropped(command: &[u8], own: &Record) -> Vec<u8> {
+    const REASON: &str = "result dropped: too many results waited for the relay on this host";
+    match mig_protocol::json::parse_command(command) {
+        Ok(command) => refuse(command, REASON, own),
+        // It was read when it arrived.
+        Err(_) => match mig_protocol::json::command_id_hint(command) {
+            Some(id) => refuse_unreadable(id, REASON, own),
+            None => Vec::new(),
+        },
+    }
+}
+
+fn identify(command: &mut Command, own: &Record) {
+    command.agent.queueloc.clone_from(&own.queueloc);
+    if command.agent.name.is_empty() {
+        command.agent.name.clone_from(&own.name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mig_protocol::json::parse_command;
+    use mig_protocol::{Action, Operation};
+
+    use super::*;
+
+    fn own() -> Record {
+        Record {
+            name: "h1".into(),
+            queueloc: "linux.x".into(),
+            ..Record::default()
+        }
+    }
+
+    fn command(operations: usize) -> Command {
+        Command {
+            id: Id(7),
+            action: Action {
+                name: "a".into(),
+                operations: Some(vec![Operation::default(); operations]),
+                ..Action::default()
+            },
+            agent: Record {
+                name: "old name".into(),
+                queueloc: "linux.other".into(),
+                pid: 42,
+                ..Record::default()
+            },
+            ..Command::default()
+        }
+    }
+
+    #[test]
+    fn a_refusal_carries_its_reason_in_every_place() {
+        for (operations, slots) in [(0, 1), (1, 1), (3, 3)] {
+            let answer = parse_command(&refuse(command(operations), "no", &own())).unwrap();
+            assert_eq!(answer.status, CommandStatus::Failed);
+            assert_eq!(answer.results().len(), slots);
+            for result in answer.results() {
+                assert_eq!(result.errors(), ["no"]);
+                assert!(!result.success && !result.foundanything);
+            }
+        }
+    }
+
+    #[test]
+    fn the_scheduler_finds_its_row_again() {
+        let answer = complete(
+            command(1),
+            CommandStatus::Success,
+            vec![ModuleResult::default()],
+            &own(),
+        );
+        let answer = parse_command(&answer).unwrap();
+        assert_eq!(answer.agent.queueloc, "linux.x");
+        assert_eq!(
+            (answer.agent.name.as_str(), answer.agent.pid),
+            ("old name", 42)
+        );
+        let answer = parse_command(&refuse_unreadable(Id(7), "no", &own())).unwrap();
+        assert_eq!((answer.id, answer.agent.name.as_str()), (Id(7), "h1"));
+    }
+
+    #[test]
+    fn a_dropped_result_says_so() {
+        let original = document(&command(2));
+        let notice = parse_command(&dropped(&original, &own())).unwrap();
+        assert_eq!((notice.id, notice.results().len()), (Id(7), 2));
+        assert!(notice.results()[0].errors()[0].starts_with("result dropped"));
+    }
+}

@@ -1,0 +1,118 @@
+//! Running the operations of a command and putting their results together.
+
+mod operation;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use mig_host::{Cancel, Job, ModuleStore, Outcome};
+use mig_protocol::{Command, CommandStatus, ModuleResult};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::agent::Agent;
+use crate::answer;
+use crate::intake::Task;
+use crate::sys;
+
+/// What runs modules. The real one is the module store with its workers.
+pub trait Runner: Send + Sync + 'static {
+    /// Names of the modules there are.
+    fn names(&self) -> Vec<String>;
+    /// Whether a module may be run again after an interruption; none when there
+    /// is no such module.
+    fn repeatable(&self, module: &str) -> Option<bool>;
+    /// Runs one operation to its end.
+    fn run(&self, job: &Job<'_>, cancel: &Cancel) -> Outcome;
+}
+
+impl Runner for ModuleStore {
+    fn names(&self) -> Vec<String> {
+        self.modules()
+            .map(|module| module.manifest.name.clone())
+            .collect()
+    }
+
+    fn repeatable(&self, module: &str) -> Option<bool> {
+        self.get(module).map(|module| module.manifest.repeatable)
+    }
+
+    fn run(&self, job: &Job<'_>, cancel: &Cancel) -> Outcome {
+        ModuleStore::run(self, job, cancel, &mut |_| {})
+    }
+}
+
+/// How one operation ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ended {
+    pub status: CommandStatus,
+    pub result: ModuleResult,
+}
+
+impl Agent {
+    /// Runs a command and stores its answer. Its operations run side by side,
+    /// as far as the limit on operations allows; the results stand in the order
+    /// of the operations. `permit` is the command's place among the accepted
+    /// ones.
+    pub async fn execute(self: Arc<Self>, task: Task, permit: Option<OwnedSemaphorePermit>) {
+        let activity = self.activity();
+        let Task {
+            entry,
+            command,
+            started,
+        } = task;
+        let command = Arc::new(command);
+        let mut running = Vec::new();
+        for index in 0..command.action.operations().len() {
+            let Some(place) = self.operation_permit().await else {
+                break;
+            };
+            let (agent, command) = (Arc::clone(&self), Arc::clone(&command));
+            let interrupted = u32::try_from(index).is_ok_and(|index| started.contains(&index));
+            running.push(tokio::task::spawn_blocking(move || {
+                let ended = operation::run(&agent, entry, &command, index, interrupted);
+                drop(place);
+                ended
+            }));
+        }
+        let mut endings = Vec::with_capacity(running.len());
+        for operation in running {
+            endings.push(operation.await.unwrap_or_else(|error| Ended {
+                status: CommandStatus::Failed,
+                result: ModuleResult::from_error(format!(
+                    "the agent failed to run the module: {error}"
+                )),
+            }));
+        }
+        let agent = Arc::clone(&self);
+        // A lost join handle would lose the answer; what it does does not panic.
+        let _ = tokio::task::spawn_blocking(move || {
+            let command = Arc::unwrap_or_clone(command);
+            agent.finish(entry, command, endings);
+            sys::return_memory();
+        })
+        .await;
+        self.answers_waiting();
+        drop(permit);
+        drop(activity);
+    }
+
+    fn finish(&self, entry: crate::journal::EntryId, command: Command, endings: Vec<Ended>) {
+        let status = overall(&endings);
+        let (id, action) = (command.id, command.action.id);
+        tracing::info!(command = %id, action = %action, "ended with status {status}");
+        let results = endings.into_iter().map(|ended| ended.result).collect();
+        let answer = answer::complete(command, status, results, &self.record());
+        self.store(entry, answer);
+    }
+}
+
+/// The first outcome that is no success decides.
+fn overall(endings: &[Ended]) -> CommandStatus {
+    endings
+        .iter()
+        .map(|ended| &ended.status)
+        .find(|status| **status != CommandStatus::Success)
+        .cloned()
+        .unwrap_or(CommandStatus::Success)
+}

@@ -1,0 +1,345 @@
+//! One HTTP request at a time, with limits on everything: heartbeats to the
+//! API, the public address, cloud metadata, and questions to a running agent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// Longest answer taken.
+const MAX_ANSWER: usize = 64 << 10;
+/// Longest answer of a proxy to CONNECT.
+const MAX_PROXY_ANSWER: usize = 4096;
+
+/// Why a request failed.
+#[derive(Debug, Error)]
+pub enum HttpError {
+    /// The address makes no sense.
+    #[error("`{0}` is not an http or https address")]
+    Address(String),
+    /// It took too long.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// The network said no.
+    #[error("cannot reach {host}: {source}")]
+    Network {
+        /// `host:port`.
+        host: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A proxy refused.
+    #[error("the proxy {proxy} answered `{answer}`")]
+    Proxy {
+        /// `host:port` of the proxy.
+        proxy: String,
+        /// The first line of its answer.
+        answer: String,
+    },
+    /// No certificates to check the server against.
+    #[error("cannot check the server's certificate: {0}")]
+    Trust(String),
+    /// The other side does not speak HTTP as expected.
+    #[error("bad answer: {0}")]
+    Protocol(String),
+}
+
+/// What to ask.
+pub struct Ask<'a> {
+    /// Method.
+    pub method: Method,
+    /// Absolute address.
+    pub url: &'a str,
+    /// Extra header fields.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// JSON document to send.
+    pub json: Option<Vec<u8>>,
+    /// Most time for connecting.
+    pub connect: Duration,
+    /// Most time for all of it.
+    pub total: Duration,
+    /// `host:port` of a proxy to go through.
+    pub proxy: Option<&'a str>,
+    /// Certificate authorities for https, beside the system's.
+    pub extra_ca: Option<&'a [u8]>,
+}
+
+impl<'a> Ask<'a> {
+    /// A plain GET with customary limits.
+    pub fn get(url: &'a str) -> Self {
+        Self {
+            method: Method::GET,
+            url,
+            headers: &[],
+            json: None,
+            connect: Duration::from_secs(5),
+            total: Duration::from_secs(30),
+            proxy: None,
+            extra_ca: None,
+        }
+    }
+
+    /// Sends it and reads the whole answer.
+    ///
+    /// # Errors
+    /// Any of [`HttpError`]; the status code of the answer is not judged.
+    pub async fn send(self) -> Result<(StatusCode, Vec<u8>), HttpError> {
+        let total = self.total;
+        tokio::time::timeout(total, self.exchange())
+            .await
+            .unwrap_or(Err(HttpError::Timeout(total)))
+    }
+
+    async fn exchange(self) -> Result<(StatusCode, Vec<u8>), HttpError> {
+        let bad_address = || HttpError::Address(self.url.to_owned());
+        let uri: Uri = self.url.parse().map_err(|_| bad_address())?;
+        let secure = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(bad_address()),
+        };
+        let host = uri.host().ok_or_else(bad_address)?.to_owned();
+        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let bare = host.trim_matches(['[', ']']).to_owned();
+        let mut stream = connect(self.proxy, &bare, port, self.connect).await?;
+        if self.proxy.is_some() {
+            stream = tunnel(stream, self.proxy.unwrap_or_default(), &bare, port).await?;
+        }
+
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let authority = uri.authority().map_or(host.as_str(), |part| part.as_str());
+        let authority = authority.rsplit('@').next().unwrap_or(authority);
+        let mut request = Request::builder()
+            .method(self.method)
+            .uri(path)
+            .header(header::HOST, authority)
+            .header(
+                header::USER_AGENT,
+                concat!("mig-agent/", env!("CARGO_PKG_VERSION")),
+            );
+        for (name, value) in self.headers {
+            request = request.header(*name, *value);
+        }
+        if self.json.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let request = request
+            .body(Full::new(Bytes::from(self.json.unwrap_or_default())))
+            .map_err(|error| HttpError::Protocol(error.to_string()))?;
+        if !secure {
+            return talk(stream, request).await;
+        }
+        let connector = TlsConnector::from(Arc::new(trust(self.extra_ca)?));
+        let name =
+            ServerName::try_from(bare).map_err(|_| HttpError::Address(self.url.to_owned()))?;
+        let stream = connector
+            .connect(name, stream)
+            .await
+            .map_err(|source| HttpError::Network { host, source })?;
+        talk(stream, request).await
+    }
+}
+
+async fn connect(
+    proxy: Option<&str>,
+    host: &str,
+    port: u16,
+    limit: Duration,
+) -> Result<TcpStream, HttpError> {
+    let place = proxy.map_or_else(
+        || {
+            if host.contains(':') {
+                format!("[{host}]:{port}")
+            } else {
+                format!("{host}:{port}")
+            }
+        },
+        str::to_owned,
+    );
+    match tokio::time::timeout(limit, TcpStream::connect(&place)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(source)) => Err(HttpError::Network {
+            host: place,
+            source,
+        }),
+        Err(_) => Err(HttpError::Timeout(limit)),
+    }
+}
+
+/// Asks a proxy for a tunnel to `host:port`. The whole answer is read, byte by
+/// byte, so that nothing of it is taken for what comes through the tunnel.
+async fn tunnel(
+    stream: TcpStream,
+    proxy: &str,
+    host: &str,
+    port: u16,
+) -> Result<TcpStream, HttpError> {
+    let mut stream = stream;
+    let place = if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    };
+    let network = |source| HttpError::Network {
+        host: proxy.to_owned(),
+        source,
+    };
+    stream
+        .write_all(format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n").as_bytes())
+        .await
+        .map_err(network)?;
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        if answer.len() >= MAX_PROXY_ANSWER {
+            break;
+        }
+        answer.push(stream.read_u8().await.map_err(network)?);
+    }
+    check_tunnel(&answer, proxy).map(|()| stream)
+}
+
+/// Judges a proxy's answer to CONNECT.
+///
+/// # Errors
+/// The status is not 2xx.
+pub fn check_tunnel(answer: &[u8], proxy: &str) -> Result<(), HttpError> {
+    let line = answer
+        .split(|byte| *byte == b'\r')
+        .next()
+        .unwrap_or_default();
+    let complete = answer.ends_with(b"\r\n\r\n");
+    if complete && line.starts_with(b"HTTP/1.") && line.get(9) == Some(&b'2') {
+        return Ok(());
+    }
+    Err(HttpError::Proxy {
+        proxy: proxy.to_owned(),
+        answer: String::from_utf8_lossy(&line[..line.len().min(120)])
+            .escape_debug()
+            .to_string(),
+    })
+}
+
+async fn talk<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Vec<u8>), HttpError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let protocol = |error: hyper::Error| HttpError::Protocol(error.to_string());
+    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+        .max_buf_size(16 << 10)
+        .handshake::<_, Full<Bytes>>(TokioIo::new(stream))
+        .await
+        .map_err(protocol)?;
+    let exchange = async {
+        let response = sender.send_request(request).await.map_err(protocol)?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER)
+            .collect()
+            .await
+            .map_err(|error| HttpError::Protocol(error.to_string()))?;
+        Ok((status, body.to_bytes().to_vec()))
+    };
+    // The connection is driven only as long as the exchange lasts.
+    tokio::pin!(connection);
+    tokio::pin!(exchange);
+    let mut closed = false;
+    loop {
+        tokio::select! {
+            biased;
+            outcome = &mut exchange => return outcome,
+            _ = &mut connection, if !closed => closed = true,
+        }
+    }
+}
+
+/// Where distributions keep the certificate authorities they trust.
+const SYSTEM_AUTHORITIES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Read for each request and dropped afterwards: a heartbeat every few minutes
+/// does not justify holding every authority of the world in memory.
+fn trust(extra: Option<&[u8]>) -> Result<ClientConfig, HttpError> {
+    use rustls_pki_types::CertificateDer;
+    use rustls_pki_types::pem::PemObject;
+
+    let mut roots = rustls::RootCertStore::empty();
+    let mut add = |pem: &[u8]| {
+        let (added, _) = roots
+            .add_parsable_certificates(CertificateDer::pem_slice_iter(pem).filter_map(Result::ok));
+        added
+    };
+    let mut added = extra.map_or(0, &mut add);
+    let named = std::env::var_os("SSL_CERT_FILE").map(std::path::PathBuf::from);
+    for path in named.into_iter().chain(SYSTEM_AUTHORITIES.map(Into::into)) {
+        if let Ok(pem) = std::fs::read(&path) {
+            added += add(&pem);
+            break;
+        }
+    }
+    if added == 0 {
+        return Err(HttpError::Trust(
+            "no certificate authorities found; install ca-certificates or set `ca` in [certs]"
+                .into(),
+        ));
+    }
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| HttpError::Trust(error.to_string()))
+        .map(|builder| builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_complete_2xx_answer_opens_a_tunnel() {
+        for (answer, opens) in [
+            ("HTTP/1.1 200 Connection established\r\n\r\n", true),
+            ("HTTP/1.0 200 OK\r\nVia: x\r\n\r\n", true),
+            ("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", false),
+            ("HTTP/1.1 200 OK\r\n", false),
+            ("SSH-2.0-x\r\n\r\n", false),
+            ("", false),
+        ] {
+            assert_eq!(
+                check_tunnel(answer.as_bytes(), "p:1").is_ok(),
+                opens,
+                "{answer:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_none_is_named() {
+        for url in ["", "localhost:1", "ftp://x/", "http:///x"] {
+            let error = Ask::get(url).send().await.unwrap_err();
+            assert!(matches!(error, HttpError::Address(_)), "{url}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_is_an_error_and_not_a_hang() {
+        let port = mig_testkit::free_port();
+        let error = Ask::get(&format!("http://127.0.0.1:{port}/"))
+            .send()
+            .await
+            .unwrap_err();
+        assert!(matches!(error, HttpError::Network { .. }), "{error}");
+    }
+}

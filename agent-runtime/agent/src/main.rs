@@ -1,0 +1,21 @@
+//! `mig-agent`.
+
+use std::process::ExitCode;
+
+use mig_host::StaticModule;
+
+/// The modules that are part of this program, chosen by Cargo features named
+/// after the words of `MODULETAGS`.
+const STATICS: &[StaticModule] = &[
+    #[cfg(feature = "modfile")]
+    StaticModule(mig_module_file::plugin),
+    #[cfg(feature = "modexample")]
+    StaticModule(mig_module_example::plugin),
+];
+
+fn main() -> ExitCode {
+    // A worker is this same program, started again; it must not become an agent.
+    mig_host::run_worker_if_asked(STATICS);
+    mig_agent::sys::bound_memory();
+    mig_agent::program::run(STATICS)
+}

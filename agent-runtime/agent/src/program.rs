@@ -1,0 +1,204 @@
+//! From the command line to an exit code.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use mig_host::{ModuleStore, StaticModule};
+
+use crate::daemon::Start;
+use crate::invocation::{HELP, Invocation, Task};
+use crate::settings::Settings;
+use crate::status::query;
+use crate::{VERSION, detach, identity, local, sys};
+
+/// Does what the command line says. `statics` are the modules that are part of
+/// this program.
+pub fn run(statics: &[StaticModule]) -> ExitCode {
+    let raw: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let words: Vec<String> = raw
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let invocation = match Invocation::from_words(&words) {
+        Ok(invocation) => invocation,
+        Err(error) => return fail(error),
+    };
+    match &invocation.task {
+        Task::Version => return say(VERSION),
+        Task::Help => return say(HELP.trim_end()),
+        _ => {}
+    }
+    let mut settings = match Settings::load(invocation.configuration.as_deref()) {
+        Ok(settings) => settings,
+        Err(error) => return fail(error),
+    };
+    if invocation.debug {
+        settings.debug();
+    }
+    if invocation.no_persistent {
+        settings.spawn_persistent = false;
+    }
+    match invocation.task.clone() {
+        Task::Version | Task::Help => ExitCode::SUCCESS,
+        Task::Settings => say(settings.to_lines().trim_end()),
+        Task::Query(question) => ask(&settings, &question),
+        Task::Module { name, print } => {
+            log_if(invocation.debug, &settings);
+            let store = ModuleStore::open(statics, &settings.modules);
+            warn_of_refused(&store);
+            let (input, mut output) = (io::stdin().lock(), io::stdout().lock());
+            ended(local::module(
+                &store,
+                &settings,
+                &name,
+                print,
+                input,
+                &mut output,
+            ))
+        }
+        Task::Action { file, print } => {
+            log_if(invocation.debug, &settings);
+            let store = ModuleStore::open(statics, &settings.modules);
+            warn_of_refused(&store);
+            ended(local::action(
+                &store,
+                &settings,
+                &file,
+                print,
+                &mut io::stdout().lock(),
+            ))
+        }
+        Task::Checkin => agent(settings, statics, true, false),
+        Task::Daemon if settings.checkin => agent(settings, statics, true, false),
+        Task::Daemon => {
+            let detached = detach::is_detached();
+            if invocation.foreground || sys::started_by_init() {
+                return agent(settings, statics, false, detached);
+            }
+            match detach::start(&raw) {
+                Ok(Some(pid)) => say(&format!("mig-agent runs with pid {pid}")),
+                Ok(None) => ExitCode::FAILURE,
+                Err(error) => fail(format_args!("cannot start in the background: {error}")),
+            }
+        }
+    }
+}
+
+fn agent(settings: Settings, statics: &[StaticModule], checkin: bool, detached: bool) -> ExitCode {
+    if let Err(error) = mig_logging::start(&settings.logging, "mig-agent") {
+        return fail(error);
+    }
+    match &settings.source {
+        Some(path) => tracing::info!("configuration from {}", path.display()),
+        None => tracing::info!("no configuration file"),
+    }
+    let logs_to_terminal = settings.logging.mode == mig_logging::Mode::Stdout;
+    let store = ModuleStore::open(statics, &settings.modules);
+    let mut refused = Vec::new();
+    for refusal in store.refused() {
+        tracing::error!(
+            "plugin {} is not used: {}",
+            refusal.path.display(),
+            refusal.reason
+        );
+        refused.push((refusal.path.display().to_string(), refusal.reason.clone()));
+    }
+    if settings.modules.allow_unsigned {
+        tracing::warn!("unsigned plugins are allowed: `allowunsigned` in [modules]");
+    }
+    if store.modules().next().is_none() {
+        tracing::warn!("this agent has no modules; `path` in [modules] names their directory");
+    }
+    let started = Start::prepare(settings, Arc::new(store), refused, checkin);
+    let ready = || {
+        if detached {
+            detach::announce();
+        }
+    };
+    match started.and_then(|start| start.run(ready)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            if !logs_to_terminal {
+                return fail(error);
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn ask(settings: &Settings, question: &str) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(error),
+    };
+    let outcome = runtime.block_on(async {
+        match question {
+            "pid" => query::pid(&settings.socket)
+                .await
+                .map(|pid| pid.to_string()),
+            "shutdown" => {
+                let secret = match identity::read(&settings.run_directory) {
+                    Ok(Some(identity)) => identity.secret,
+                    _ => {
+                        let place = settings.run_directory.display().to_string();
+                        return Err(query::QueryError::NoIdentity(place));
+                    }
+                };
+                query::shut_down(&settings.socket, &secret, &mut io::stderr())
+                    .await
+                    .map(|()| String::from("done"))
+            }
+            other => Err(query::QueryError::Unknown(other.to_owned())),
+        }
+    });
+    match outcome {
+        Ok(answer) => say(&answer),
+        Err(error) => fail(error),
+    }
+}
+
+fn log_if(debug: bool, settings: &Settings) {
+    if debug {
+        // Without a log the module runs all the same.
+        let _ = mig_logging::start(&settings.logging, "mig-agent");
+    }
+}
+
+fn warn_of_refused(store: &ModuleStore) {
+    for refusal in store.refused() {
+        eprintln!(
+            "mig-agent: plugin {} is not used: {}",
+            refusal.path.display(),
+            refusal.reason
+        );
+    }
+}
+
+fn ended<E: Display>(outcome: Result<bool, E>) -> ExitCode {
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => fail(error),
+    }
+}
+
+fn say(text: &str) -> ExitCode {
+    match writeln!(io::stdout(), "{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever asked is gone.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn fail(reason: impl Display) -> ExitCode {
+    eprintln!("mig-agent: {reason}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,113 @@
+//! The agent's side of the relay: one connection, kept up for the life of the
+//! process, over which commands arrive, answers leave and heartbeats beat.
+
+mod backoff;
+mod connect;
+mod endpoint;
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::agent::Agent;
+pub use backoff::Backoff;
+pub use endpoint::{Certificates, Endpoint, EndpointError};
+
+/// Why there is no connection, or no longer one.
+#[derive(Debug, Error)]
+pub enum RelayError {
+    /// No way to the relay worked.
+    #[error("cannot connect to the relay {place}: {reasons}")]
+    Unreachable {
+        /// `host:port`.
+        place: String,
+        /// One reason per way.
+        reasons: String,
+    },
+    /// The network said no.
+    #[error("{place}: {source}")]
+    Network {
+        /// `host:port` of the relay or the proxy.
+        place: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A proxy said no.
+    #[error("{0}")]
+    Proxy(String),
+    /// TLS failed: most often a certificate that does not fit.
+    #[error("no TLS with {place}: {source}")]
+    Tls {
+        /// `host:port`.
+        place: String,
+        /// What TLS said.
+        source: std::io::Error,
+    },
+    /// The relay accepts the connection but does not go on.
+    #[error("{place} does not answer")]
+    Silent {
+        /// `host:port`.
+        place: String,
+    },
+    /// The relay refused something or went away.
+    #[error("{0}")]
+    Amqp(#[from] lapin::Error),
+    /// The relay stopped delivering.
+    #[error("the relay closed the queue's consumer")]
+    ConsumerClosed,
+}
+
+/// How a check-in ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The agent is to stop.
+    Stopped,
+    /// Check-in mode: nothing more arrived.
+    Idle,
+}
+
+/// Keeps a connection up until the agent stops. A lost one is opened again
+/// after a pause that grows; nothing else of the agent is disturbed by that.
+///
+/// # Errors
+/// In check-in mode only, which tries once.
+pub async fn run(agent: Arc<Agent>, endpoint: Endpoint) -> Result<Ended, RelayError> {
+    let mut backoff = Backoff::default();
+    let queue = agent.identity().queue();
+    loop {
+        // A failure may take its time; stopping does not wait for it.
+        let opened = tokio::select! {
+            opened = connect::open(&endpoint, &queue) => opened,
+            () = agent.until_stopping() => return Ok(Ended::Stopped),
+        };
+        let error = match opened {
+            Ok(link) => {
+                backoff.succeeded();
+                tracing::info!("connected to the relay {}", endpoint.place());
+                agent.set_proxy(link.proxy.as_deref());
+                agent.set_connected(true);
+                let ended = session::run(&agent, link).await;
+                agent.set_connected(false);
+                match ended {
+                    Ok(ended) => return Ok(ended),
+                    Err(error) => error,
+                }
+            }
+            Err(error) => error,
+        };
+        if agent.is_checkin() {
+            return Err(error);
+        }
+        let pause = backoff.next_pause();
+        tracing::warn!("{error}; trying again in {:.1} s", pause.as_secs_f64());
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = agent.until_stopping() => return Ok(Ended::Stopped),
+        }
+    }
+}
+
+/// Check-in mode gives up after this long without a command.
+pub(crate) const CHECKIN_IDLE: Duration = Duration::from_secs(3);
