@@ -25,7 +25,7 @@
 //! }
 //! ```
 //!
-//! What holds for every worker: a session of its own, killed as a group; dead
+//! What holds for every worker: a process group of its own, killed as one; dead
 //! when the thread that started it is; no descriptor but its own; limits of
 //! memory, descriptors, processor and wall time and output; idle I/O; no new
 //! privileges; only the capabilities, files, sockets and processes that the

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Guard {
-    /// A session and process group of its own, so that all of it can be ended.
-    OwnSession,
+    /// A process group of its own, so that all of it can be ended.
+    OwnGroup,
     /// The worker dies when the host does.
     DiesWithHost,
     /// The memory limit.

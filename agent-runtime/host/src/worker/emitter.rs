@@ -36,7 +36,8 @@ pub(super) struct Emitter {
 struct State {
     answer: File,
     buffer: Vec<u8>,
-    last_write: Option<Instant>,
+    /// When a frame that could have waited went out.
+    last_sign: Option<Instant>,
     /// A thread writes what lingers.
     assisted: bool,
     /// Bytes of output that may still be sent.
@@ -56,7 +57,7 @@ impl Emitter {
             state: Mutex::new(State {
                 answer: File::from(answer),
                 buffer: Vec::new(),
-                last_write: None,
+                last_sign: None,
                 assisted: false,
                 left: output,
                 reserve: RESERVE.min(output / 16),
@@ -88,7 +89,8 @@ impl Emitter {
         }
         state.left -= size;
         frame::append(&mut state.buffer, Kind::Result, b"", payload);
-        self.write_soon(state)
+        // There is only one, and the end is near.
+        state.write()
     }
 
     /// Sends an error record, at once: the process may be about to abort.
@@ -125,8 +127,9 @@ impl Emitter {
     }
 
     fn write_soon(&'static self, mut state: MutexGuard<'_, State>) -> i32 {
-        let quiet = state.last_write.is_none_or(|last| last.elapsed() >= LINGER);
+        let quiet = state.last_sign.is_none_or(|last| last.elapsed() >= LINGER);
         if quiet || state.buffer.len() >= GATHER {
+            state.last_sign = Some(Instant::now());
             return state.write();
         }
         if !state.assisted {
@@ -171,7 +174,6 @@ impl State {
             self.closed = true;
         }
         self.buffer.clear();
-        self.last_write = Some(Instant::now());
         i32::from(self.closed)
     }
 

@@ -1,15 +1,16 @@
 //! From a descriptor or a linked function to a checked table.
 
+use std::error::Error;
 use std::os::fd::OwnedFd;
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW, Symbol};
 use mig_plugin_abi::{ENTRY_SYMBOL, EntryFn, MigPlugin, fingerprint};
-use mig_plugin_payload::Manifest;
 
 use super::StaticModule;
 use crate::digest::sha256_hex;
 use crate::request::Request;
 use crate::sys::memory_file;
+use crate::text::one_line;
 
 /// Loads system libraries a plugin links, so that the loader finds them in
 /// memory when the plugin comes.
@@ -18,7 +19,7 @@ pub(super) fn libraries(names: &[String]) -> Result<(), String> {
         // SAFETY: libraries of the C runtime and those the host's operator
         // allowed, found in the system's directories.
         let library = unsafe { Library::open(Some(name), RTLD_NOW | RTLD_LOCAL) }
-            .map_err(|error| format!("cannot be loaded: {}", one_line(&error.to_string())))?;
+            .map_err(|error| format!("cannot be loaded: {}", reason(&error)))?;
         std::mem::forget(library);
     }
     Ok(())
@@ -30,11 +31,11 @@ pub(super) fn dynamic(file: OwnedFd, request: &Request) -> Result<&'static MigPl
     let path = memory_file::path_of(&file);
     // SAFETY: the code is foreign by design; this process exists to contain it.
     let library = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_LOCAL) }
-        .map_err(|error| format!("cannot be loaded: {}", one_line(&error.to_string())))?;
+        .map_err(|error| format!("cannot be loaded: {}", reason(&error)))?;
     drop(file);
     // SAFETY: the symbol is the entry of the plugin ABI, whose type is fixed.
     let entry: Symbol<EntryFn> = unsafe { library.get(ENTRY_SYMBOL.as_bytes()) }
-        .map_err(|error| format!("has no entry: {}", one_line(&error.to_string())))?;
+        .map_err(|error| format!("has no entry: {}", reason(&error)))?;
     // SAFETY: the entry takes nothing and returns a pointer that is checked
     // below.
     let table = unsafe { entry() };
@@ -60,9 +61,7 @@ pub(super) fn linked(
     statics
         .iter()
         .filter_map(|module| check((module.0)()).ok())
-        .find(|plugin| {
-            Manifest::parse(manifest_of(plugin)).is_ok_and(|known| known.name == request.module)
-        })
+        .find(|plugin| sha256_hex(manifest_of(plugin)) == request.manifest)
         .ok_or_else(|| "is not linked into the worker program".to_owned())
 }
 
@@ -92,6 +91,11 @@ pub(crate) fn manifest_of(plugin: &'static MigPlugin) -> &'static [u8] {
     unsafe { plugin.manifest.as_slice() }
 }
 
-fn one_line(text: &str) -> String {
-    text.escape_debug().take(300).collect()
+/// What the loader says, which stands in the source of the error.
+fn reason(error: &libloading::Error) -> String {
+    let text = match error.source() {
+        Some(source) => source.to_string(),
+        None => error.to_string(),
+    };
+    one_line(&text, 300)
 }

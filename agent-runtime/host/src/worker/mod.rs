@@ -70,7 +70,12 @@ fn work(host: i32, statics: &[StaticModule]) -> std::io::Result<()> {
     // Their files must be reached before the file system is closed. They come
     // from the system's own directories, which are trusted like the kernel.
     let preloaded = load::libraries(&request.libraries);
-    confine::restrict(&request.profile, &request.limits, &mut report);
+    confine::restrict(
+        &request.profile,
+        &request.limits,
+        module.as_ref().map(AsFd::as_fd),
+        &mut report,
+    );
     let report = serde_json::to_vec(&report).unwrap_or_default();
     emitter.send_now(Kind::Ready, b"", &report);
     if let Err(why) = preloaded.and_then(|()| perform(&request, &input, module, statics, emitter)) {
@@ -82,7 +87,10 @@ fn work(host: i32, statics: &[StaticModule]) -> std::io::Result<()> {
 /// Frees descriptors 0 to 2 for the module: an empty input, and stray output
 /// for both of the others. Returns the one for the answer.
 fn take_standard_descriptors() -> std::io::Result<OwnedFd> {
-    let answer = descriptors::duplicate_above(std::io::stdout().as_fd(), ANSWER_FD)?;
+    let stdout = std::io::stdout();
+    let answer = descriptors::duplicate_above(stdout.as_fd(), ANSWER_FD)
+        // Beyond the host's own limit.
+        .or_else(|_| descriptors::duplicate_above(stdout.as_fd(), 3))?;
     descriptors::replace_standard(std::io::stderr().as_fd(), 1)?;
     descriptors::replace_standard(descriptors::empty_input()?.as_fd(), 0)?;
     Ok(answer)

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use mig_host::{Cancel, Ending, Job, Operation, Progress};
 use mig_testkit::wait_until;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::c_plugins::{Plugins, Source};
@@ -318,4 +319,60 @@ fn what_a_module_started_dies_with_it() {
         std::fs::read_to_string(format!("/proc/{child}/stat"))
             .map_or(true, |stat| stat.contains(") Z "))
     });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_a_worker_sends_ends_in_an_outcome(
+        frames in prop::collection::vec((1u8..10, "(/elements/[a-c~/]{0,4})?", arbitrary_payload()), 0..12),
+        noise in prop::collection::vec(any::<u8>(), 0..20),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let mut stream = Vec::new();
+        for (kind, place, payload) in frames {
+            stream.extend([kind, 0]);
+            stream.extend((place.len() as u16).to_le_bytes());
+            stream.extend((payload.len() as u32).to_le_bytes());
+            stream.extend(place.bytes());
+            stream.extend(payload);
+        }
+        stream.extend(noise);
+        if let Some(cut) = cut {
+            stream.truncate(cut.index(stream.len() + 1));
+        }
+        // It asserts that the outcome is a result object.
+        mig_host::fuzz_frames(&stream);
+    }
+}
+
+/// Payloads that are one, and bytes that are none.
+fn arbitrary_payload() -> impl Strategy<Value = Vec<u8>> {
+    let result = prop::collection::btree_map(
+        prop::sample::select(vec![
+            "foundanything",
+            "success",
+            "elements",
+            "statistics",
+            "errors",
+            "message",
+            "x",
+        ]),
+        prop::sample::select(vec![
+            json!(null),
+            json!(true),
+            json!(7),
+            json!({"a": [1]}),
+            json!(["e"]),
+            json!("m"),
+        ]),
+        0..5,
+    )
+    .prop_map(|members| mig_plugin_sdk::payload::encode(&json!(members)).expect("encode"));
+    prop_oneof![
+        result,
+        prop::collection::vec(any::<u8>(), 0..40),
+        Just(vec![0, 0, 0, 0]),
+    ]
 }

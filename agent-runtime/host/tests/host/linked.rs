@@ -48,6 +48,21 @@ fn the_example_module_answers() {
 }
 
 #[test]
+fn a_module_with_network_resolves_names_in_its_jail() {
+    let outcome = run(
+        &store(),
+        &job("example", json!({"lookuphost": ["localhost"]})),
+    );
+    assert_eq!(outcome.ending, Ending::Done, "{:?}", outcome.reason);
+    let found = outcome.answer["elements"]["lookeduphost"]["localhost"].to_string();
+    assert!(
+        found.contains("127.0.0.1") || found.contains("::1"),
+        "{}",
+        outcome.answer
+    );
+}
+
+#[test]
 fn the_store_knows_what_is_linked() {
     let store = store();
     let names: Vec<_> = store

@@ -2,12 +2,14 @@
 //! worker.
 
 mod c_plugins;
+mod doomed_host;
 mod dynamic;
 mod embedding;
 mod hostile;
 mod inspection;
 mod limits;
 mod linked;
+mod poor_systems;
 mod probe;
 mod sandbox;
 mod search;
@@ -19,6 +21,7 @@ mod setup;
 static WORKER_FIRST: extern "C" fn() = {
     extern "C" fn run() {
         mig_host::run_worker_if_asked(setup::STATICS);
+        doomed_host::run_if_asked();
     }
     run
 };

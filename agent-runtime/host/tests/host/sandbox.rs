@@ -30,7 +30,7 @@ fn the_guards_that_every_linux_has_are_in_force() {
     let outcome = run(&store(), &job("probe", json!({"act": "print"})));
     let report = report(&outcome);
     for guard in [
-        Guard::OwnSession,
+        Guard::OwnGroup,
         Guard::DiesWithHost,
         Guard::MemoryLimit,
         Guard::CountLimits,

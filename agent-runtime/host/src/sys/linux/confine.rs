@@ -2,6 +2,7 @@
 //! does not hinder the next.
 
 use std::io;
+use std::os::fd::BorrowedFd;
 
 use super::landlock::Enforced;
 use super::{capabilities, landlock, limits, process, seccomp};
@@ -11,7 +12,7 @@ use crate::sandbox::{Guard, GuardState, Profile, SandboxReport};
 /// Guards that must stand before anything else is read or done. False when the
 /// host is gone already.
 pub(crate) fn leave_host(host: i32, profile: &Profile, report: &mut SandboxReport) -> bool {
-    report.note(Guard::OwnSession, process::own_session());
+    report.note(Guard::OwnGroup, process::own_group());
     // A worker that may start processes takes them along: its handler ends the
     // whole group. The others cannot have any, and cannot catch this one.
     let signal = if profile.processes {
@@ -27,7 +28,13 @@ pub(crate) fn leave_host(host: i32, profile: &Profile, report: &mut SandboxRepor
 
 /// Limits, privileges and filters: everything that must hold before foreign
 /// code is loaded. What the system lacks is noted and left out.
-pub(crate) fn restrict(profile: &Profile, limits: &Limits, report: &mut SandboxReport) {
+/// `module` is a file that must stay readable whatever the profile says.
+pub(crate) fn restrict(
+    profile: &Profile,
+    limits: &Limits,
+    module: Option<BorrowedFd<'_>>,
+    report: &mut SandboxReport,
+) {
     report.note(Guard::FirstToGo, limits::first_to_go());
     report.note(Guard::Nice, limits::be_nice());
     report.note(Guard::IdleIo, limits::idle_io());
@@ -37,7 +44,7 @@ pub(crate) fn restrict(profile: &Profile, limits: &Limits, report: &mut SandboxR
         limits::counts(limits, profile.filesystem_write),
     );
     report.note(Guard::NoNewPrivileges, no_new_privileges());
-    report.guards.push(landlock_state(profile));
+    report.guards.push(landlock_state(profile, module));
     report.note(Guard::Capabilities, capabilities::keep_declared(profile));
     // Last, because it forbids what the others use.
     report.note(Guard::Seccomp, seccomp::restrict(profile));
@@ -51,7 +58,7 @@ fn no_new_privileges() -> io::Result<()> {
     Ok(())
 }
 
-fn landlock_state(profile: &Profile) -> GuardState {
+fn landlock_state(profile: &Profile, module: Option<BorrowedFd<'_>>) -> GuardState {
     let state = |active, note: Option<&str>| GuardState {
         guard: Guard::Landlock,
         active,
@@ -61,7 +68,7 @@ fn landlock_state(profile: &Profile) -> GuardState {
         // Landlock knows no exception for looking into other processes.
         return state(false, Some("the module declares ptrace"));
     }
-    match landlock::restrict(profile) {
+    match landlock::restrict(profile, module) {
         Ok(Enforced::Fully) => state(true, None),
         Ok(Enforced::Partly) => state(true, Some("this kernel enforces a part of the rules")),
         Ok(Enforced::Not) => state(false, Some("this kernel has no Landlock")),

@@ -1,5 +1,7 @@
 //! Landlock: what the worker may do with files, for every path at once.
 
+use std::os::fd::BorrowedFd;
+
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
@@ -20,8 +22,12 @@ pub(crate) enum Enforced {
 /// What name resolution reads.
 const RESOLVER_FILES: &[&str] = &["/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/run"];
 
-/// Restricts the calling thread and all it starts from now on.
-pub(crate) fn restrict(profile: &Profile) -> Result<Enforced, RulesetError> {
+/// Restricts the calling thread and all it starts from now on. The file of the
+/// module stays readable.
+pub(crate) fn restrict(
+    profile: &Profile,
+    module: Option<BorrowedFd<'_>>,
+) -> Result<Enforced, RulesetError> {
     let mut ruleset = Ruleset::default().handle_access(denied_file_access(profile))?;
     if !profile.network {
         ruleset = ruleset.handle_access(AccessNet::from_all(KNOWN))?;
@@ -37,6 +43,10 @@ pub(crate) fn restrict(profile: &Profile) -> Result<Enforced, RulesetError> {
         ruleset = ruleset.scope(scope)?;
     }
     let mut created = ruleset.create()?;
+    if let Some(module) = module {
+        // Fails for memory files, which Landlock lets pass anyway.
+        let _in_memory = (&mut created).add_rule(PathBeneath::new(module, AccessFs::ReadFile));
+    }
     let mut allow = |path: &str, access: BitFlags<AccessFs>| -> Result<(), RulesetError> {
         // What does not exist needs no rule.
         if let Ok(fd) = PathFd::new(path) {

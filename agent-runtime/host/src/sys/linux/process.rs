@@ -60,12 +60,8 @@ pub(crate) fn kill_group(pid: i32) {
     if pid <= 1 {
         return;
     }
-    // SAFETY: as above. Before the worker has made its session the group does
-    // not exist, and killing the process alone is all there is to kill.
-    unsafe {
-        libc::kill(-pid, libc::SIGKILL);
-        libc::kill(pid, libc::SIGKILL);
-    }
+    // SAFETY: as above.
+    unsafe { libc::kill(-pid, libc::SIGKILL) };
 }
 
 /// Waits for a child that has ended or was killed, and frees its number.
@@ -102,14 +98,13 @@ fn duration(time: libc::timeval) -> Duration {
     Duration::from_secs(seconds) + Duration::from_micros(micros)
 }
 
-/// Makes the calling process the leader of a session and a process group of
-/// its own, away from any terminal.
-pub(crate) fn own_session() -> io::Result<()> {
-    // SAFETY: setsid takes no arguments.
-    if unsafe { libc::setsid() } < 0 {
-        return Err(io::Error::last_os_error());
+/// Checks that the calling process leads a process group, as it was started to.
+pub(crate) fn own_group() -> io::Result<()> {
+    // SAFETY: neither takes arguments nor fails.
+    if unsafe { libc::getpgrp() == libc::getpid() } {
+        return Ok(());
     }
-    Ok(())
+    Err(io::Error::other("started in the process group of its host"))
 }
 
 /// Lets `signal` come when the thread that started this process ends, and

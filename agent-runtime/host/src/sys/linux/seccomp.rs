@@ -54,6 +54,9 @@ const HARMLESS_FCNTL: &[i32] = &[
     libc::F_GET_SEALS,
 ];
 
+/// The `ioctl` operations of sockets and network interfaces.
+const SOCKET_IOCTL: std::ops::RangeInclusive<u64> = 0x8900..=0x89ff;
+
 /// Bits of the open flags that ask for more than reading. `O_TMPFILE` without
 /// its `O_DIRECTORY` part.
 const WRITING: u64 = (libc::O_ACCMODE
@@ -102,40 +105,53 @@ fn install(rules: Rules, otherwise: SeccompAction, matching: SeccompAction) -> R
     Ok(apply_filter(&program)?)
 }
 
+fn allow(rules: &mut Rules, calls: &[c_long]) {
+    rules.extend(named(calls));
+}
+
 fn named(calls: &[c_long]) -> Rules {
     calls.iter().map(|call| (*call, Vec::new())).collect()
 }
 
 fn allowed(profile: &Profile) -> Result<Rules, BackendError> {
     let mut rules = conditional()?;
-    let mut allow = |calls: &[c_long]| rules.extend(named(calls));
-    allow(syscalls::COMPUTE);
+    allow(&mut rules, syscalls::COMPUTE);
     // Metadata of an open file is asked by path calls with an empty path.
-    allow(&[libc::SYS_newfstatat, libc::SYS_statx, libc::SYS_seccomp]);
+    allow(
+        &mut rules,
+        &[libc::SYS_newfstatat, libc::SYS_statx, libc::SYS_seccomp],
+    );
     if !profile.without_files() {
-        allow(syscalls::LOOK_AT_FILES);
+        allow(&mut rules, syscalls::LOOK_AT_FILES);
     }
     if profile.filesystem_write {
-        allow(syscalls::CHANGE_FILES);
+        allow(&mut rules, syscalls::CHANGE_FILES);
         // Locks.
-        allow(&[libc::SYS_fcntl]);
+        allow(&mut rules, &[libc::SYS_fcntl]);
     }
     if profile.filesystem_write || profile.processes {
-        allow(&[libc::SYS_openat]);
+        allow(&mut rules, &[libc::SYS_openat]);
         #[cfg(target_arch = "x86_64")]
-        allow(&[libc::SYS_open]);
+        allow(&mut rules, &[libc::SYS_open]);
     }
     if profile.sockets() {
-        allow(syscalls::SOCKETS);
+        allow(&mut rules, syscalls::SOCKETS);
+        rules
+            .entry(libc::SYS_ioctl)
+            .or_default()
+            .push(SeccompRule::new(vec![
+                comparison(1, SeccompCmpOp::Ge, *SOCKET_IOCTL.start())?,
+                comparison(1, SeccompCmpOp::Le, *SOCKET_IOCTL.end())?,
+            ])?);
     }
     if profile.signal {
-        allow(&[libc::SYS_kill, libc::SYS_tgkill]);
+        allow(&mut rules, &[libc::SYS_kill, libc::SYS_tgkill]);
     }
     if profile.processes {
-        allow(syscalls::START_PROCESSES);
+        allow(&mut rules, syscalls::START_PROCESSES);
     }
     if profile.trace {
-        allow(syscalls::TRACE);
+        allow(&mut rules, syscalls::TRACE);
     }
     Ok(rules)
 }
@@ -215,11 +231,14 @@ fn condition(
     operator: SeccompCmpOp,
     value: u64,
 ) -> Result<SeccompRule, BackendError> {
+    SeccompRule::new(vec![comparison(argument, operator, value)?])
+}
+
+fn comparison(
+    argument: u8,
+    operator: SeccompCmpOp,
+    value: u64,
+) -> Result<SeccompCondition, BackendError> {
     // All arguments compared here are C ints: the kernel ignores the upper half.
-    SeccompRule::new(vec![SeccompCondition::new(
-        argument,
-        SeccompCmpArgLen::Dword,
-        operator,
-        value,
-    )?])
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
 }

@@ -49,6 +49,10 @@ impl Worker {
         let mut command = Command::new(program);
         command
             .arg0(WORKER_NAME)
+            // From its first moment on all of it can be ended together. No
+            // session of its own: the kernel groups processes by session for
+            // scheduling, and a lower priority counts only within the group.
+            .process_group(0)
             .env_clear()
             .env(WORKER_VARIABLE, std::process::id().to_string())
             .env("RUST_BACKTRACE", "0")

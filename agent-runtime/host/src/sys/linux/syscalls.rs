@@ -184,7 +184,6 @@ pub(super) const SOCKETS: &[c_long] = &[
     libc::SYS_getpeername,
     libc::SYS_getsockname,
     libc::SYS_getsockopt,
-    libc::SYS_ioctl,
     libc::SYS_listen,
     libc::SYS_recvfrom,
     libc::SYS_recvmmsg,
