@@ -43,6 +43,25 @@ fn links_to_files_are_followed_and_reported_under_their_own_name() {
 }
 
 #[test]
+fn links_are_followed_below_relative_paths_too() {
+    let tree = Tree::of(&[("text/real", b"hello\n")]);
+    tree.link("links/one", "../text/real");
+    tree.link("top", "text/real");
+    // From the test's working directory up to the root, and down again.
+    let here = std::env::current_dir().unwrap();
+    let up = "../".repeat(here.components().count() - 1);
+    let root = std::fs::canonicalize(tree.root()).unwrap();
+    let relative = format!("{up}{}", root.to_str().unwrap().trim_start_matches('/'));
+    for (path, found) in [("links", "links/one"), ("top", "text/real")] {
+        let document = search(json!({"paths": [format!("{relative}/{path}")],
+            "contents": ["^hello$"], "options": {"matchall": true}}));
+        assert_eq!(errors(&document), [""; 0], "{path}");
+        let entry = &document["elements"]["s"][0];
+        assert_eq!(entry["file"], format!("{relative}/{found}"), "{document}");
+    }
+}
+
+#[test]
 fn a_link_that_leads_nowhere_is_one_error() {
     let tree = Tree::of(&[("file", b"")]);
     tree.link("dangling", "missing");
