@@ -107,6 +107,14 @@ async fn open_through(
                 place: target.clone(),
                 source,
             })?;
+        // A build without the TLS feature hands the plain stream back: the
+        // password must not travel on it.
+        if matches!(stream, AsyncTcpStream::Plain(_)) {
+            return Err(RelayError::Tls {
+                place: target,
+                source: io::Error::other("this program was built without TLS"),
+            });
+        }
     }
     let opened = tokio::time::timeout(AMQP, async {
         let stream = Mutex::new(Some(stream));
