@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -16,6 +16,9 @@ use crate::{LoggingError, Mode, Protocol, Severity};
 const FACILITY: u8 = 3;
 /// Longest wait for a syslog server: a log must not stall its program.
 const SYSLOG_TIMEOUT: Duration = Duration::from_secs(2);
+/// Least time between two attempts to reach a lost syslog server: each may take
+/// [`SYSLOG_TIMEOUT`], and whoever logs waits for it.
+const SYSLOG_RETRY: Duration = Duration::from_secs(30);
 
 /// Where lines go.
 pub(crate) enum Destination {
@@ -33,6 +36,8 @@ pub(crate) enum Destination {
         host: String,
         port: u16,
         stream: Option<TcpStream>,
+        /// When a lost connection may be tried again.
+        retry: Instant,
         tag: String,
     },
 }
@@ -64,6 +69,7 @@ impl Destination {
                         host: host.clone(),
                         port: *port,
                         stream: Some(stream),
+                        retry: Instant::now(),
                         tag,
                     }),
                 };
@@ -77,7 +83,7 @@ impl Destination {
     }
 
     /// Writes one line. A destination that fails must not stop the program, so
-    /// failures end here; a lost syslog connection is tried again next time.
+    /// failures end here; a lost syslog connection is tried again after a while.
     pub(crate) fn write(&mut self, severity: Severity, text: &str) {
         match self {
             Self::Stderr => {
@@ -106,10 +112,12 @@ impl Destination {
                 host,
                 port,
                 stream,
+                retry,
                 tag,
             } => {
-                if stream.is_none() {
+                if stream.is_none() && Instant::now() >= *retry {
                     *stream = tcp(host, *port).ok();
+                    *retry = Instant::now() + SYSLOG_RETRY;
                 }
                 let line = format!("{}\n", packet(severity, tag, text));
                 if let Some(open) = stream

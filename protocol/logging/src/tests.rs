@@ -3,6 +3,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::destination::Destination;
 
 fn with_log(settings: &Settings, log: impl FnOnce()) {
     let layer = layer::LineLayer::new(settings, "mig-test").unwrap();
@@ -169,4 +170,23 @@ fn a_section_that_makes_no_sense_is_refused_by_name() {
         Settings::from_values(None, None, None, None, None, None, None).unwrap(),
         Settings::default()
     );
+}
+
+#[test]
+fn a_lost_syslog_server_is_not_tried_for_every_line() {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mode = Mode::Syslog {
+        host: "127.0.0.1".to_owned(),
+        port: server.local_addr().unwrap().port(),
+        protocol: Protocol::Tcp,
+    };
+    let mut destination = Destination::open(&mode, "test").unwrap();
+    server.set_nonblocking(true).unwrap();
+    let mut connections = 0;
+    for _ in 0..500 {
+        // Accepted and closed at once, so that writing fails soon after.
+        connections += u32::from(server.accept().is_ok());
+        destination.write(Severity::Info, "line");
+    }
+    assert_eq!(connections, 2, "the first one and one more");
 }
