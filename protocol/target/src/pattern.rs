@@ -48,6 +48,13 @@ impl Pattern {
         like_parameter(pattern, true)
     }
 
+    /// The most steps that [`Pattern::is_match`] may take on `text`, to be looked
+    /// at before where both come from strangers: nothing interrupts a match.
+    pub fn most_steps(&self, text: &str) -> u64 {
+        let states = self.program.get_nfa().states().len() as u64;
+        states.saturating_mul(text.len() as u64)
+    }
+
     /// True when the pattern is found anywhere in `text`.
     pub fn is_match(&self, text: &str) -> bool {
         // A search that panicked leaves nothing behind that the next one reads.

@@ -19,6 +19,10 @@ const MODE: u32 = 0o600;
 /// How long a connection waits for another one of this process.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// Most steps of one regular expression on one text, some ten seconds: the time
+/// limit on a read cannot interrupt a match.
+const MOST_STEPS: u64 = 1 << 30;
+
 /// Makes sure that this is the only process on the database: the scheduler's
 /// wake-up signals do not reach another one. The lock ends with the process,
 /// however it ends.
@@ -89,8 +93,39 @@ fn prepare(connection: &Connection) -> Outcome<()> {
             Ok(text) => Pattern::new(text),
             Err(error) => Err(error.to_string()),
         })?;
-        let text = context.get_raw(1).as_str_or_null()?;
-        Ok(text.map(|text| pattern.is_match(text)))
+        let Some(text) = context.get_raw(1).as_str_or_null()? else {
+            return Ok(None);
+        };
+        if pattern.most_steps(text) > MOST_STEPS {
+            let length = text.len();
+            let reason = format!(
+                "the regular expression is too large for a text of {length} bytes; shorten it"
+            );
+            return Err(rusqlite::Error::UserFunctionError(reason.into()));
+        }
+        Ok(Some(pattern.is_match(text)))
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_expression_on_a_long_text_is_refused_instead_of_matched() {
+        let connection = Connection::open_in_memory().unwrap();
+        prepare(&connection).unwrap();
+        let matched = |text: &str, pattern: &str| -> rusqlite::Result<bool> {
+            connection.query_row("SELECT ?1 REGEXP ?2", [text, pattern], |row| row.get(0))
+        };
+        let long = "a".repeat(1 << 20);
+        let error = matched(&long, "(a{255}){40}$").unwrap_err();
+        assert!(
+            error.to_string().contains("a text of 1048576 bytes"),
+            "{error}"
+        );
+        assert!(matched(&long[..255 * 40], "(a{255}){40}$").unwrap());
+        assert!(matched(&long, "^a+$").unwrap());
+    }
 }
