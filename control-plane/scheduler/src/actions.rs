@@ -26,7 +26,6 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     let mut planner = Planner {
         shared: &shared,
         held: Vec::new(),
-        inherits_claims: shared.config.sole,
     };
     let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30));
     loop {
@@ -74,26 +73,46 @@ struct Planner<'a> {
     shared: &'a Shared,
     /// Claimed, but not started because the store failed; tried again.
     held: Vec<Action>,
-    /// The next claim also takes what a predecessor left claimed.
-    inherits_claims: bool,
 }
 
 impl Planner<'_> {
     /// Everything there is to do now; answers when there is something next.
     async fn round(&mut self) -> StoreResult<Option<Time>> {
         self.expire().await?;
+        self.start_held().await?;
         loop {
-            while let Some(action) = self.held.last() {
-                self.start(action).await?;
-                self.held.pop();
-            }
             self.held = self.claim().await?;
             if self.held.is_empty() {
                 break;
             }
+            self.start_held().await?;
         }
         self.shared.outbox.notify_one();
         self.shared.store.next_deadline(self.shared.now()).await
+    }
+
+    /// Starts what is held. One action that fails does not keep the others
+    /// waiting; it stays held.
+    async fn start_held(&mut self) -> StoreResult<()> {
+        let mut outcome = Ok(());
+        let mut left = Vec::new();
+        for action in std::mem::take(&mut self.held) {
+            match self.start(&action).await {
+                Ok(()) => {}
+                Err(StoreError::Corrupt { what, reason }) => {
+                    // Trying again would not help.
+                    let reason = format!("{what} cannot be read: {reason}");
+                    tracing::error!(action = action.id.0, "{reason}.");
+                    outcome = outcome.and(self.invalidate(action.id, &reason).await);
+                }
+                Err(error) => {
+                    left.push(action);
+                    outcome = Err(error);
+                }
+            }
+        }
+        self.held = left;
+        outcome
     }
 
     async fn expire(&self) -> StoreResult<()> {
@@ -115,9 +134,12 @@ impl Planner<'_> {
         Ok(())
     }
 
-    async fn claim(&mut self) -> StoreResult<Vec<Action>> {
+    async fn claim(&self) -> StoreResult<Vec<Action>> {
         let now = self.shared.now();
-        let abandoned_before = if self.inherits_claims {
+        // Nothing is held when this is called. So if there is no other
+        // scheduler, whatever is claimed was claimed by one that died, or by us
+        // in a call whose answer got lost.
+        let abandoned_before = if self.shared.config.sole {
             now
         } else {
             now - ABANDONED_AFTER
@@ -127,9 +149,7 @@ impl Planner<'_> {
             abandoned_before,
             limit: CLAIMED_AT_ONCE,
         };
-        let claimed = self.shared.store.claim_actions(&claim).await?;
-        self.inherits_claims = false;
-        Ok(claimed)
+        self.shared.store.claim_actions(&claim).await
     }
 
     /// Creates the commands of one claimed action, or marks it invalid.

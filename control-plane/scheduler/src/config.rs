@@ -26,8 +26,8 @@ pub struct SchedulerConfig {
     pub retention: Option<Duration>,
     /// Agents whose heartbeats are accepted; `None` accepts all.
     pub whitelist: Option<Arc<Whitelist>>,
-    /// This is the only scheduler of the database, so what it finds claimed at
-    /// start was left by its predecessor.
+    /// This is the only scheduler of the database, so what is claimed and not
+    /// held by it was abandoned and is taken up at once.
     pub sole: bool,
     /// Largest answer accepted from an agent, in bytes.
     pub max_answer: usize,

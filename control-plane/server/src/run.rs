@@ -1,5 +1,6 @@
 //! Serving: everything started in order, stopped in reverse order.
 
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -97,8 +98,9 @@ async fn serve(settings: Settings) -> Result<(), StartError> {
     );
 
     let server = start(settings).await?;
-    // For people and for scripts that wait for it.
-    println!(
+    // For people and for scripts that wait for it; nobody has to listen.
+    let _ = writeln!(
+        std::io::stdout(),
         "mig-server is ready: API {} relay {}",
         server.api.url(),
         server

@@ -7,6 +7,7 @@ use mig_protocol::apikey::{StoredKey, is_well_formed};
 use mig_protocol::{Id, Investigator, InvestigatorStatus};
 use mig_store::ApiKey;
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 
 use crate::error::{ApiError, ApiResult};
 use crate::state::State;
@@ -20,6 +21,9 @@ pub(crate) struct Remembered {
     /// Makes what is kept here useless to anybody who reads this memory later.
     secret: [u8; 32],
     known: Mutex<HashMap<[u8; 32], ApiKey>>,
+    /// Slow hashes are computed one after the other, so that wrong keys cannot
+    /// take all processors.
+    slow: Semaphore,
 }
 
 impl Remembered {
@@ -31,6 +35,7 @@ impl Remembered {
         Remembered {
             secret,
             known: Mutex::default(),
+            slow: Semaphore::new(1),
         }
     }
 
@@ -73,6 +78,11 @@ pub(super) async fn find(
         return active(state, key.investigator).await;
     }
     let given = given.to_owned();
+    let _permit = remembered
+        .slow
+        .acquire()
+        .await
+        .map_err(ApiError::internal)?;
     // The hash is slow on purpose and must not hold up other requests.
     let found = tokio::task::spawn_blocking(move || {
         stored.into_iter().find(|candidate| {

@@ -9,6 +9,8 @@ use super::{acknowledge, consumer, excerpt, next_batch, persist};
 use crate::relay::{RESULTS, SessionError};
 use crate::start::Shared;
 
+/// Answers on their way and stored at once; each may have many megabytes.
+const PREFETCH: u16 = 16;
 /// Shortest body that can be an answer.
 const SHORTEST: usize = 10;
 
@@ -24,9 +26,9 @@ async fn consume_forever(
     shared: &Shared,
     channel: &Channel,
 ) -> Result<std::convert::Infallible, SessionError> {
-    let mut consumer = consumer(channel, RESULTS).await?;
+    let mut consumer = consumer(channel, RESULTS, PREFETCH).await?;
     loop {
-        let batch = next_batch(&mut consumer, RESULTS).await?;
+        let batch = next_batch(&mut consumer, RESULTS, PREFETCH).await?;
         let mut answers = Vec::with_capacity(batch.len());
         for delivery in &batch {
             match read(&delivery.data, shared.config.max_answer, shared.now()) {

@@ -10,6 +10,8 @@ use super::{acknowledge, consumer, excerpt, next_batch, persist};
 use crate::relay::{HEARTBEATS, SessionError};
 use crate::start::Shared;
 
+/// Heartbeats on their way and stored at once.
+const PREFETCH: u16 = 64;
 /// Largest heartbeat, in bytes.
 const LARGEST: usize = 102_400;
 /// Longest host name, in bytes.
@@ -31,9 +33,9 @@ async fn consume_forever(
     shared: &Shared,
     channel: &Channel,
 ) -> Result<std::convert::Infallible, SessionError> {
-    let mut consumer = consumer(channel, HEARTBEATS).await?;
+    let mut consumer = consumer(channel, HEARTBEATS, PREFETCH).await?;
     loop {
-        let batch = next_batch(&mut consumer, HEARTBEATS).await?;
+        let batch = next_batch(&mut consumer, HEARTBEATS, PREFETCH).await?;
         let now = shared.now();
         let mut agents = Vec::with_capacity(batch.len());
         for delivery in &batch {

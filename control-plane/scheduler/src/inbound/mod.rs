@@ -18,14 +18,15 @@ use crate::actions::causes;
 use crate::backoff::Backoff;
 use crate::relay::SessionError;
 
-/// Unacknowledged messages the relay may send ahead; also the largest batch
-/// stored at once.
-const PREFETCH: u16 = 32;
-
-/// Starts to consume a queue with acknowledgement by hand.
-async fn consumer(channel: &Channel, queue: &'static str) -> lapin::Result<Consumer> {
+/// Starts to consume a queue with acknowledgement by hand. `prefetch` messages
+/// may be on their way unacknowledged.
+async fn consumer(
+    channel: &Channel,
+    queue: &'static str,
+    prefetch: u16,
+) -> lapin::Result<Consumer> {
     channel
-        .basic_qos(PREFETCH, BasicQosOptions::default())
+        .basic_qos(prefetch, BasicQosOptions::default())
         .await?;
     channel
         .basic_consume(
@@ -37,14 +38,16 @@ async fn consumer(channel: &Channel, queue: &'static str) -> lapin::Result<Consu
         .await
 }
 
-/// The next messages: at least one, and whatever else is there already.
+/// The next messages: at least one, and whatever else is there already, up to
+/// `most`.
 async fn next_batch(
     consumer: &mut Consumer,
     queue: &'static str,
+    most: u16,
 ) -> Result<Vec<Delivery>, SessionError> {
     let first = consumer.next().await;
     let mut batch = vec![first.ok_or(SessionError::ConsumerEnded(queue))??];
-    while batch.len() < usize::from(PREFETCH) {
+    while batch.len() < usize::from(most) {
         match consumer.next().now_or_never() {
             Some(Some(delivery)) => batch.push(delivery?),
             // Ended or nothing there: the next call finds out which.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
 use mig_protocol::{Command, Id, to_go_json};
+use tokio::time::Instant;
 
 use super::{SessionError, TO_AGENTS, agent_queue};
 use crate::backoff::Backoff;
@@ -33,19 +34,27 @@ async fn publish_forever(
     // What could not be delivered before may be deliverable on this connection.
     shared.wake.forget_missed();
     let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
+    // Kept over rounds: many new commands must not put off the old ones for ever.
+    let mut retry_at: Option<Instant> = None;
     loop {
-        let waiting = empty_outbox(shared, channel).await?;
+        if empty_outbox(shared, channel).await? {
+            retry_at.get_or_insert_with(|| Instant::now() + backoff.pause());
+        } else {
+            retry_at = None;
+            backoff.reset();
+        }
         let retry = async {
-            if waiting {
-                tokio::time::sleep(backoff.pause()).await;
-            } else {
-                backoff.reset();
-                std::future::pending().await
+            match retry_at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
             }
         };
         tokio::select! {
             () = shared.outbox.notified() => {}
-            () = retry => shared.wake.forget_missed(),
+            () = retry => {
+                retry_at = None;
+                shared.wake.forget_missed();
+            }
         }
     }
 }

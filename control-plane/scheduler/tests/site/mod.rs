@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod flaky;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -90,8 +92,8 @@ impl Site {
         site
     }
 
-    pub async fn start_scheduler(&mut self, adjust: impl FnOnce(&mut SchedulerConfig)) {
-        let mut config = SchedulerConfig::new(RelayAccess {
+    pub fn config(&self) -> SchedulerConfig {
+        SchedulerConfig::new(RelayAccess {
             host: "127.0.0.1".into(),
             port: self.address.port(),
             vhost: topology::VHOST.into(),
@@ -100,7 +102,11 @@ impl Site {
             tls: None,
             heartbeat: Duration::ZERO,
             timeout: DEADLINE,
-        });
+        })
+    }
+
+    pub async fn start_scheduler(&mut self, adjust: impl FnOnce(&mut SchedulerConfig)) {
+        let mut config = self.config();
         adjust(&mut config);
         let scheduler = Scheduler::start(
             config,

@@ -1,0 +1,97 @@
+//! A store that fails when told to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use mig_protocol::{Action, Agent, Command, Id, Investigator, Time};
+use mig_store::{
+    ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey, Claim,
+    Expired, HeartbeatOutcome, IdBlock, InvestigatorUpdate, NewInvestigator, Progress, Pruned,
+    Search, Signature, Store, StoreError, StoreResult, StoredAction,
+};
+use mig_target::Target;
+
+/// Passes everything on, but fails one call: before it does anything, or after
+/// it has done everything.
+pub struct Flaky {
+    store: Arc<dyn Store>,
+    /// Calls left until the one that fails.
+    left: AtomicI64,
+    after: bool,
+}
+
+impl Flaky {
+    pub fn new(store: Arc<dyn Store>, failing_call: i64, after: bool) -> Flaky {
+        Flaky {
+            store,
+            left: AtomicI64::new(failing_call),
+            after,
+        }
+    }
+
+    /// True when the call that fails has come.
+    pub fn failed(&self) -> bool {
+        self.left.load(Ordering::SeqCst) < 0
+    }
+
+    fn fails_now(&self) -> bool {
+        self.left.fetch_sub(1, Ordering::SeqCst) == 0
+    }
+}
+
+fn injected<T>() -> StoreResult<T> {
+    Err(StoreError::Database {
+        doing: "was made to fail",
+        source: "injected".into(),
+    })
+}
+
+macro_rules! pass_on {
+    ($($name:ident($($argument:ident: $kind:ty),*) -> $result:ty;)+) => {
+        #[async_trait]
+        impl Store for Flaky {
+            $(async fn $name(&self, $($argument: $kind),*) -> StoreResult<$result> {
+                let fails = self.fails_now();
+                if fails && !self.after {
+                    return injected();
+                }
+                let outcome = self.store.$name($($argument),*).await;
+                if fails { injected() } else { outcome }
+            })+
+        }
+    };
+}
+
+pass_on! {
+    issue_ids(count: u32, now: Time) -> IdBlock;
+    create_action(action: &Action, signatures: &[Signature]) -> ();
+    action(id: Id) -> StoredAction;
+    action_progress(id: Id) -> Progress;
+    claim_actions(claim: &Claim) -> Vec<Action>;
+    start_action(start: &ActionStart) -> ();
+    invalidate_action(id: Id, reason: &str, now: Time) -> ();
+    outbox(after: Id, limit: u32) -> Vec<Command>;
+    outbox_done(commands: &[Id]) -> ();
+    finish_commands(answers: &[Answer]) -> Vec<AnswerOutcome>;
+    expire_due(now: Time) -> Expired;
+    next_deadline(now: Time) -> Option<Time>;
+    command(id: Id) -> Command;
+    agents_by_target(target: &Target, now: Time, limit: u32) -> Vec<Agent>;
+    agent(id: Id) -> Agent;
+    record_heartbeats(agents: &[Agent], now: Time) -> Vec<HeartbeatOutcome>;
+    age_agents(limits: AgeLimits) -> AgedAgents;
+    agent_statistics(now: Time) -> AgentStatistics;
+    latest_actions(limit: u32) -> Vec<Action>;
+    search_actions(search: &Search) -> Vec<Action>;
+    search_commands(search: &Search) -> Vec<Command>;
+    search_agents(search: &Search) -> Vec<Agent>;
+    search_investigators(search: &Search) -> Vec<Investigator>;
+    investigator(id: Id) -> Investigator;
+    investigator_by_fingerprint(fingerprint: &str) -> Investigator;
+    active_investigators() -> Vec<Investigator>;
+    create_investigator(new: &NewInvestigator) -> Id;
+    update_investigator(id: Id, update: &InvestigatorUpdate, now: Time) -> ();
+    api_keys() -> Vec<ApiKey>;
+    prune(before: Time) -> Pruned;
+}
