@@ -1,0 +1,9 @@
+//! Measurements. Each is a program of its own, makes its own data, compares its
+//! answers with the peer's before any time counts, and prints medians.
+//!
+//! | Program | Compares |
+//! |---|---|
+//! | `file-bench` | the `file` module with fd, ripgrep and `openssl dgst` |
+
+pub mod process;
+pub mod statistics;
