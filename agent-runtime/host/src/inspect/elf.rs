@@ -5,25 +5,20 @@
 //! carry for show; only the manifest has to be found by its section's name.
 
 use goblin::container::{Container, Ctx, Endian};
+use goblin::elf::Elf;
 use goblin::elf::dynamic::{self, Dynamic};
 use goblin::elf::header::{self, Header};
 use goblin::elf::program_header::{self as segment, ProgramHeader};
 use goblin::elf::section_header::{self as section, SectionHeader};
-use goblin::elf::sym::{STB_GLOBAL, STB_GNU_UNIQUE, STB_WEAK, Symtab};
-use goblin::elf::{Elf, VerneedSection};
 use mig_plugin_abi::MANIFEST_SECTION;
 use mig_plugin_payload::manifest;
 
-use super::InspectError;
 use super::error::shown;
+use super::{InspectError, symbols};
 
 /// Most program headers, section headers and dynamic entries that are read;
 /// real plugins have a few dozen.
 const MAX_HEADERS: usize = 4096;
-/// Most dynamic symbols that are read.
-const MAX_SYMBOLS: usize = 1 << 16;
-/// Most version requirements that are read.
-const MAX_VERSIONS: usize = 4096;
 /// Smallest page of any supported system.
 const PAGE: u64 = 4096;
 /// Longest name of a library or symbol.
@@ -59,17 +54,17 @@ pub(super) fn read(bytes: &[u8]) -> Result<File<'_>, InspectError> {
     let sections = sections(bytes, &header, context)?;
     Ok(File {
         manifest: manifest_section(bytes, &header, &sections)?,
-        exports: exports(bytes, &segments, &dynamic, strings, context)?,
+        exports: symbols::exports(bytes, &segments, &dynamic, strings, context)?,
         libraries: libraries(&dynamic, strings)?,
-        glibc: glibc(bytes, &segments, &dynamic, strings, context)?,
+        glibc: symbols::glibc(bytes, &segments, &dynamic, strings, context)?,
     })
 }
 
-fn malformed(error: &goblin::error::Error) -> InspectError {
+pub(super) fn malformed(error: &goblin::error::Error) -> InspectError {
     InspectError::Malformed(shown(&error.to_string()))
 }
 
-fn broken(what: &str) -> InspectError {
+pub(super) fn broken(what: &str) -> InspectError {
     InspectError::Malformed(what.to_owned())
 }
 
@@ -220,7 +215,7 @@ fn check_dynamic(dynamic: &Dynamic) -> Result<(), InspectError> {
 }
 
 /// The value of a dynamic entry. The loader takes the last one of a kind.
-fn entry(dynamic: &Dynamic, tag: u64) -> Option<u64> {
+pub(super) fn entry(dynamic: &Dynamic, tag: u64) -> Option<u64> {
     dynamic
         .dyns
         .iter()
@@ -244,7 +239,7 @@ fn strings<'a>(
 }
 
 /// The zero-terminated name at an offset of a string table.
-fn name(strings: &[u8], at: usize) -> Result<&str, InspectError> {
+pub(super) fn name(strings: &[u8], at: usize) -> Result<&str, InspectError> {
     strings
         .get(at..)
         .and_then(|rest| {
@@ -262,156 +257,6 @@ fn libraries<'a>(dynamic: &Dynamic, strings: &'a [u8]) -> Result<Vec<&'a str>, I
         .filter(|entry| entry.d_tag == dynamic::DT_NEEDED)
         .map(|entry| name(strings, offset(entry.d_val)?))
         .collect()
-}
-
-/// Names of the defined symbols others can bind to.
-fn exports<'a>(
-    bytes: &'a [u8],
-    segments: &[ProgramHeader],
-    dynamic: &Dynamic,
-    strings: &'a [u8],
-    ctx: Ctx,
-) -> Result<Vec<&'a str>, InspectError> {
-    let count = symbol_count(bytes, segments, dynamic)?;
-    let start = entry(dynamic, dynamic::DT_SYMTAB)
-        .and_then(|address| file_offset(segments, address))
-        .ok_or_else(|| broken("no symbol table"))?;
-    if count > MAX_SYMBOLS {
-        return Err(broken("number of symbols"));
-    }
-    let table = Symtab::parse(bytes, start, count, ctx).map_err(|error| malformed(&error))?;
-    let mut exports = Vec::new();
-    for symbol in table.iter() {
-        let bound = matches!(symbol.st_bind(), STB_GLOBAL | STB_WEAK | STB_GNU_UNIQUE);
-        if symbol.st_shndx != section::SHN_UNDEF as usize && bound {
-            let name = name(strings, symbol.st_name)?;
-            // Markers some linkers leave behind; they cannot be called.
-            if !matches!(name, "_edata" | "_end" | "__bss_start" | "_init" | "_fini") {
-                exports.push(name);
-            }
-        }
-    }
-    Ok(exports)
-}
-
-/// The dynamic segment does not state how many symbols there are; the hash
-/// table that the loader searches does.
-fn symbol_count(
-    bytes: &[u8],
-    segments: &[ProgramHeader],
-    dynamic: &Dynamic,
-) -> Result<usize, InspectError> {
-    let table = |tag| {
-        entry(dynamic, tag).map(|address| {
-            file_offset(segments, address).ok_or_else(|| broken("hash table beyond the end"))
-        })
-    };
-    let mut count = 0;
-    if let Some(at) = table(dynamic::DT_HASH) {
-        count = word(bytes, at?, 1)? as usize;
-    }
-    if let Some(at) = table(dynamic::DT_GNU_HASH) {
-        count = count.max(gnu_symbol_count(bytes, at?)?);
-    }
-    if count == 0 {
-        return Err(broken("no symbol hash table"));
-    }
-    Ok(count)
-}
-
-fn gnu_symbol_count(bytes: &[u8], at: usize) -> Result<usize, InspectError> {
-    let buckets = word(bytes, at, 0)? as usize;
-    let first = word(bytes, at, 1)? as usize;
-    let bloom_words = (word(bytes, at, 2)? as usize)
-        .checked_mul(size_of::<usize>() / 4)
-        .ok_or_else(|| broken("hash table"))?;
-    if buckets > MAX_SYMBOLS || first > MAX_SYMBOLS || bloom_words > bytes.len() {
-        return Err(broken("hash table"));
-    }
-    let mut last = 0;
-    for bucket in 0..buckets {
-        last = last.max(word(bytes, at, 4 + bloom_words + bucket)? as usize);
-    }
-    if last < first {
-        // Nothing is exported; undefined symbols come first.
-        return Ok(first);
-    }
-    let chains = 4 + bloom_words + buckets;
-    while last < MAX_SYMBOLS {
-        // The lowest bit ends a chain.
-        if word(bytes, at, chains + (last - first))? & 1 == 1 {
-            return Ok(last + 1);
-        }
-        last += 1;
-    }
-    Err(broken("hash table"))
-}
-
-/// The word with this index, counted from a file offset.
-fn word(bytes: &[u8], at: usize, index: usize) -> Result<u32, InspectError> {
-    index
-        .checked_mul(4)
-        .and_then(|distance| at.checked_add(distance))
-        .and_then(|start| bytes.get(start..)?.first_chunk::<4>())
-        .map(|word| u32::from_ne_bytes(*word))
-        .ok_or_else(|| broken("table beyond the end"))
-}
-
-/// The newest version of glibc that any imported symbol wants.
-fn glibc(
-    bytes: &[u8],
-    segments: &[ProgramHeader],
-    dynamic: &Dynamic,
-    strings: &[u8],
-    ctx: Ctx,
-) -> Result<Option<(u32, u32)>, InspectError> {
-    let Some(address) = entry(dynamic, dynamic::DT_VERNEED) else {
-        return Ok(None);
-    };
-    let start = file_offset(segments, address).ok_or_else(|| broken("version table"))?;
-    let count = offset(entry(dynamic, dynamic::DT_VERNEEDNUM).unwrap_or(0))?;
-    if count > MAX_VERSIONS {
-        return Err(broken("version table"));
-    }
-    // goblin finds this table by section header; give it one that says what the
-    // dynamic segment says.
-    let table = SectionHeader {
-        sh_type: section::SHT_GNU_VERNEED,
-        sh_offset: start as u64,
-        sh_size: bytes.len().saturating_sub(start) as u64,
-        sh_info: count as u32,
-        ..SectionHeader::default()
-    };
-    let needs = VerneedSection::parse(bytes, std::slice::from_ref(&table), ctx)
-        .map_err(|error| malformed(&error))?;
-    let mut newest = None;
-    let mut seen = 0;
-    for library in needs.iter().flat_map(VerneedSection::iter) {
-        for version in library.iter() {
-            seen += 1;
-            if seen > MAX_VERSIONS {
-                return Err(broken("version table"));
-            }
-            let version = name(strings, version.vna_name)?;
-            if version == "GLIBC_PRIVATE" {
-                return Err(InspectError::PrivateGlibc);
-            }
-            newest = newest.max(glibc_version(version));
-        }
-    }
-    Ok(newest)
-}
-
-/// `GLIBC_2.34` and what stands for a version without saying its number.
-fn glibc_version(name: &str) -> Option<(u32, u32)> {
-    let version = match name.strip_prefix("GLIBC_")? {
-        "ABI_DT_RELR" => return Some((2, 36)),
-        "ABI_DT_X86_64_PLT" => return Some((2, 39)),
-        version => version,
-    };
-    let (major, rest) = version.split_once('.')?;
-    let minor = rest.split('.').next()?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 fn manifest_section<'a>(
@@ -447,12 +292,12 @@ fn contents<'a>(bytes: &'a [u8], section: &SectionHeader) -> Result<&'a [u8], In
         .ok_or_else(|| broken("section beyond the end"))
 }
 
-fn offset(value: u64) -> Result<usize, InspectError> {
+pub(super) fn offset(value: u64) -> Result<usize, InspectError> {
     usize::try_from(value).map_err(|_| broken("an offset beyond any file"))
 }
 
 /// Where in the file an address is mapped from.
-fn file_offset(segments: &[ProgramHeader], address: u64) -> Option<usize> {
+pub(super) fn file_offset(segments: &[ProgramHeader], address: u64) -> Option<usize> {
     segments
         .iter()
         .filter(|segment| segment.p_type == segment::PT_LOAD)

@@ -8,6 +8,7 @@
 
 mod elf;
 mod error;
+mod symbols;
 
 pub use error::InspectError;
 

@@ -43,6 +43,11 @@ fn ways_to_end_without_an_answer() {
         ("_exit(7);", "ended without a result (exit status 7)"),
         ("return MIG_CODE_OK;", "ended without a result"),
         ("return MIG_CODE_IO;", "failed: reading or writing failed"),
+        // What a module in a program that aborts on panic does.
+        (
+            r#"EMIT(MIG_EMIT_ERROR, "", "\xa1\x67" "message" "\x64" "boom"); abort();"#,
+            "boom",
+        ),
         ("return 4711;", "failed: unknown code 4711"),
         ("return MIG_CODE_CANCELLED;", "although nobody cancelled it"),
         (
