@@ -5,12 +5,13 @@ use crate::connection::{self, Stop};
 use crate::shared::Shared;
 use crate::stats::count;
 use nix::sys::socket::{setsockopt, sockopt};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsAcceptor;
+use tokio::time::{Instant, Timeout, timeout_at};
+use tokio_rustls::{Accept, TlsAcceptor};
 
 /// Dropped by the last task that is done.
 pub(crate) type Alive = mpsc::Sender<()>;
@@ -65,10 +66,8 @@ impl Door {
             tune_socket(&stream);
             match tls {
                 None => connection::serve(shared, stream, seat, login_by, stop).await,
-                Some(acceptor) => match timeout_at(login_by, acceptor.accept(stream)).await {
+                Some(acceptor) => match accept(&acceptor, stream, login_by).await {
                     Ok(Ok(stream)) => {
-                        // The stream is large; kept in a box it does not also
-                        // lie in the future that made it.
                         Box::pin(connection::serve(shared, stream, seat, login_by, stop)).await;
                     }
                     Ok(Err(error)) => {
@@ -79,6 +78,16 @@ impl Door {
             }
         });
     }
+}
+
+/// The TLS handshake. In a box, as what is served afterwards: a task is as large
+/// as the largest thing it ever does, for as long as it lives.
+fn accept(
+    acceptor: &TlsAcceptor,
+    stream: TcpStream,
+    login_by: Instant,
+) -> Pin<Box<Timeout<Accept<TcpStream>>>> {
+    Box::pin(timeout_at(login_by, acceptor.accept(stream)))
 }
 
 fn tune_socket(stream: &TcpStream) {

@@ -1,1 +1,277 @@
+//! The broker without sockets and disk.
 
+use super::*;
+use crate::confirm::Confirm;
+use crate::connection::outbox::{Outbox, Outgoing};
+use crate::persistence::Insert;
+use crate::queue::{Overflow, QueueSettings};
+use bytes::Bytes;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::Receiver;
+
+const CONNECTION: u64 = 1;
+
+struct Bench {
+    broker: Broker,
+    /// What the store is asked to do.
+    ops: Receiver<Op>,
+    outbox: Arc<Outbox>,
+}
+
+impl Bench {
+    fn new(adjust: impl FnOnce(&mut Limits)) -> Self {
+        let mut limits = Limits::default();
+        adjust(&mut limits);
+        let (storage, ops) = Storage::detached();
+        let mut broker = Broker::new("mig", Arc::new(limits), storage, Arc::default());
+        let outbox = Arc::new(Outbox::new(1 << 20, 1 << 20));
+        broker
+            .peers
+            .add(CONNECTION, Peer::new(Arc::clone(&outbox), true));
+        broker.open_channel(CONNECTION, 1);
+        Self {
+            broker,
+            ops,
+            outbox,
+        }
+    }
+
+    fn queue(&mut self, name: &str, settings: QueueSettings) -> QueueId {
+        let request = DeclareQueue {
+            name,
+            settings,
+            user: &"u".into(),
+            connection: CONNECTION,
+        };
+        self.broker.declare_queue(request, 0).expect("a queue").0.id
+    }
+
+    fn durable(&mut self, name: &str) -> QueueId {
+        self.queue(
+            name,
+            QueueSettings {
+                durable: true,
+                ..QueueSettings::default()
+            },
+        )
+    }
+
+    /// Bound to `amq.direct` with key `k`.
+    fn bound(&mut self, name: &str, settings: QueueSettings) -> QueueId {
+        let id = self.queue(name, settings);
+        self.broker.bind(id, "amq.direct", "k").expect("bound");
+        id
+    }
+
+    /// Publishes with a confirm, whose tag is 7.
+    fn publish(&mut self, exchange: &str, key: &str, body: &[u8], persistent: bool) -> Published {
+        let closed = Arc::new(AtomicBool::new(false));
+        let confirm = Confirm::new(Arc::clone(&self.outbox), 1, 7, closed);
+        let message = Publication {
+            exchange: exchange.into(),
+            routing_key: key.into(),
+            properties: Bytes::from_static(&[0, 0]),
+            persistent,
+            ttl: None,
+            body: Bytes::copy_from_slice(body),
+            confirm: Some(Arc::new(confirm)),
+            permit: None,
+        };
+        self.broker.publish(&message, 0).expect("published")
+    }
+
+    fn inserts(&self) -> Vec<Insert> {
+        self.ops
+            .try_iter()
+            .filter_map(|op| match op {
+                Op::Insert(insert) => Some(*insert),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn deletions(&self) -> usize {
+        self.ops
+            .try_iter()
+            .filter(|op| matches!(op, Op::Delete(_)))
+            .count()
+    }
+
+    /// `Some(true)` for an ack, `Some(false)` for a nack.
+    fn answer(&self) -> Option<bool> {
+        match self.outbox.take().0 {
+            Some(Outgoing::Frames(bytes)) => Some(bytes[10] == 80),
+            None => None,
+            other => panic!("not an answer: {other:?}"),
+        }
+    }
+}
+
+fn commit(insert: Insert) {
+    insert.confirm.as_ref().expect("somebody waits").committed();
+}
+
+#[test]
+fn a_confirm_waits_for_every_commit_it_depends_on() {
+    let mut bench = Bench::new(|_| {});
+    let durable = QueueSettings {
+        durable: true,
+        ..QueueSettings::default()
+    };
+    bench.bound("a", durable.clone());
+    bench.bound("b", durable);
+    bench.bound("transient", QueueSettings::default());
+    bench.publish("amq.direct", "k", b"x", true);
+    let mut inserts = bench.inserts();
+    assert_eq!(inserts.len(), 2, "the transient queue is not stored");
+    assert_eq!(bench.answer(), None);
+    commit(inserts.pop().expect("an insert"));
+    assert_eq!(bench.answer(), None);
+    commit(inserts.pop().expect("an insert"));
+    assert_eq!(bench.answer(), Some(true));
+    // Nothing to wait for.
+    bench.publish("amq.direct", "k", b"x", false);
+    assert_eq!(bench.answer(), Some(true));
+}
+
+#[test]
+fn one_queue_that_refuses_makes_a_refusal_though_others_accept() {
+    let mut bench = Bench::new(|_| {});
+    bench.bound("roomy", QueueSettings::default());
+    let full = QueueSettings {
+        max_length: Some(0),
+        ..QueueSettings::default()
+    };
+    bench.bound("full", full);
+    bench.publish("amq.direct", "k", b"x", false);
+    assert_eq!(bench.answer(), Some(false));
+    assert_eq!(bench.broker.stats().ready, 1);
+}
+
+#[test]
+fn bodies_leave_memory_only_when_they_are_safe_and_memory_is_short() {
+    let mut bench = Bench::new(|limits| limits.body_memory_bytes = 10);
+    let queue = bench.durable("q");
+    for _ in 0..3 {
+        bench.publish("", "q", b"12345", true);
+    }
+    let inserts = bench.inserts();
+    assert_eq!(bench.broker.stats().body_memory_bytes, 15);
+    for insert in &inserts {
+        bench.broker.stored(&[(queue, insert.id, true)]);
+    }
+    let stats = bench.broker.stats();
+    assert_eq!((stats.body_memory_bytes, stats.stored_bytes), (10, 15));
+    // A transient message beyond the bound is parked, one within it is not.
+    bench.publish("", "q", b"12345", false);
+    let parked = bench.inserts();
+    assert!(!parked[0].survives && parked[0].confirm.is_none());
+    bench.broker.purge(queue);
+    assert_eq!(bench.deletions(), 4);
+    bench.publish("", "q", b"12345", false);
+    assert!(bench.inserts().is_empty());
+    let stats = bench.broker.stats();
+    assert_eq!((stats.body_memory_bytes, stats.stored_bytes), (5, 0));
+}
+
+#[test]
+fn a_message_the_store_refused_is_withdrawn_unless_it_is_delivered() {
+    let mut bench = Bench::new(|_| {});
+    let queue = bench.durable("q");
+    bench.publish("", "q", b"delivered", true);
+    bench.publish("", "q", b"waiting", true);
+    let inserts = bench.inserts();
+    assert_eq!(
+        bench.broker.get(CONNECTION, 1, queue, false, 0),
+        Got::Message
+    );
+    let outcomes: Vec<_> = inserts.iter().map(|i| (queue, i.id, false)).collect();
+    bench.broker.stored(&outcomes);
+    let stats = bench.broker.stats();
+    assert_eq!((stats.ready, stats.unacked, stats.refused), (0, 1, 1));
+    assert_eq!((stats.stored_bytes, stats.body_memory_bytes), (0, 9));
+    bench
+        .broker
+        .settle(CONNECTION, 1, 1, false, Settlement::Acknowledge, 0)
+        .expect("settled");
+    assert_eq!(bench.deletions(), 0, "it never was in the store");
+    assert_eq!(bench.broker.stats().body_memory_bytes, 0);
+}
+
+#[test]
+fn a_body_that_can_never_fit_does_not_empty_the_queue() {
+    let mut bench = Bench::new(|_| {});
+    let settings = QueueSettings {
+        max_bytes: Some(5),
+        overflow: Overflow::DropHead,
+        ..QueueSettings::default()
+    };
+    bench.queue("q", settings);
+    bench.publish("", "q", b"12345", false);
+    assert_eq!(bench.answer(), Some(true));
+    bench.publish("", "q", b"123456", false);
+    assert_eq!(bench.answer(), Some(false));
+    assert_eq!(bench.broker.stats().ready, 1);
+    bench.publish("", "q", b"54321", false);
+    assert_eq!(bench.answer(), Some(true));
+    let stats = bench.broker.stats();
+    assert_eq!((stats.ready, stats.dropped), (1, 1));
+}
+
+#[test]
+fn deadlines_are_kept_and_nothing_is_done_before_them() {
+    let mut bench = Bench::new(|_| {});
+    let settings = QueueSettings {
+        message_ttl: Some(50),
+        expires: Some(200),
+        ..QueueSettings::default()
+    };
+    bench.queue("q", settings);
+    assert_eq!(bench.broker.next_deadline(), Some(200));
+    bench.publish("", "q", b"x", false);
+    assert_eq!(bench.broker.next_deadline(), Some(50));
+    bench.broker.tick(49);
+    assert_eq!(bench.broker.stats().ready, 1);
+    bench.broker.tick(50);
+    let stats = bench.broker.stats();
+    assert_eq!((stats.ready, stats.expired), (0, 1));
+    assert_eq!(bench.broker.next_deadline(), Some(200));
+    // Being asked for is being used.
+    bench
+        .broker
+        .queue_info("q", CONNECTION, 150)
+        .expect("a queue");
+    bench.broker.tick(349);
+    assert_eq!(bench.broker.stats().queues, 1);
+    bench.broker.tick(350);
+    assert_eq!(bench.broker.stats().queues, 0);
+    assert_eq!(bench.broker.next_deadline(), None);
+}
+
+#[test]
+fn a_disconnected_client_leaves_nothing_but_its_messages() {
+    let mut bench = Bench::new(|_| {});
+    let queue = bench.durable("q");
+    let exclusive = QueueSettings {
+        exclusive: true,
+        ..QueueSettings::default()
+    };
+    bench.queue("mine", exclusive);
+    bench.publish("", "q", b"x", true);
+    let request = ConsumeRequest {
+        connection: CONNECTION,
+        channel: 1,
+        queue,
+        tag: "t".into(),
+        no_ack: false,
+        exclusive: true,
+        reply: false,
+    };
+    bench.broker.consume(request, 0).expect("a consumer");
+    let stats = bench.broker.stats();
+    assert_eq!((stats.ready, stats.unacked, stats.consumers), (0, 1, 1));
+    bench.broker.disconnect(CONNECTION, 0);
+    let stats = bench.broker.stats();
+    assert_eq!((stats.ready, stats.unacked, stats.consumers), (1, 0, 0));
+    assert_eq!((stats.connections, stats.queues), (0, 1));
+}

@@ -105,7 +105,7 @@ pub(crate) struct Channel {
     /// What `""` means where a queue is named.
     last_queue: String,
     /// A publication of which not everything has come.
-    assembly: Option<Assembly>,
+    assembly: Option<Box<Assembly>>,
 }
 
 impl Channel {

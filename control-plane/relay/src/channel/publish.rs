@@ -62,10 +62,10 @@ impl Channel {
                 )));
             }
         }
-        self.assembly = Some(Assembly {
+        self.assembly = Some(Box::new(Assembly {
             publish,
             header: None,
-        });
+        }));
         Ok(Reaction::Done)
     }
 
@@ -176,7 +176,7 @@ impl Channel {
         let Some(Assembly {
             publish,
             header: Some(header),
-        }) = self.assembly.take()
+        }) = self.assembly.take().map(|assembly| *assembly)
         else {
             return Err(Exception::internal_error("no content to publish"));
         };

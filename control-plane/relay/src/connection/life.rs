@@ -37,6 +37,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite>(
         connection,
         seat,
         input: BytesMut::new(),
+        allocated: 0,
         spare: QUIET_BUFFER,
         output: Writer::default(),
         unflushed: false,
@@ -63,6 +64,8 @@ struct Life {
     outbox: Arc<super::Outbox>,
     seat: Seat,
     input: BytesMut,
+    /// Size of its memory.
+    allocated: usize,
     /// How much to read at once.
     spare: usize,
     output: Writer,
@@ -127,7 +130,7 @@ impl Life {
             };
             match happened {
                 Happened::Read(Ok(0)) => return "the client hung up",
-                Happened::Read(Ok(count)) => self.on_read(count),
+                Happened::Read(Ok(_)) => self.on_read(),
                 Happened::Written(Ok(0)) => return "the socket takes nothing",
                 Happened::Written(Ok(count)) => self.on_written(count),
                 Happened::Flushed(Ok(())) => self.unflushed = false,
@@ -196,17 +199,20 @@ impl Life {
     /// A quiet connection keeps a small buffer only.
     fn make_space(&mut self, wanted: usize) {
         let space = wanted.max(self.spare);
-        if self.input.is_empty() && self.input.capacity() > 4 * space {
+        // The capacity alone does not tell: it shrinks by what was consumed.
+        if self.input.is_empty() && self.allocated > space {
             self.input = BytesMut::new();
         }
         if self.input.capacity() - self.input.len() < wanted {
             self.input.reserve(space);
+            self.allocated = self.input.capacity();
         }
     }
 
-    fn on_read(&mut self, count: usize) {
+    fn on_read(&mut self) {
         self.activity.read = Instant::now();
-        self.spare = if count >= QUIET_BUFFER {
+        // Only a full buffer suggests that more is waiting.
+        self.spare = if self.input.len() == self.input.capacity() {
             BUSY_BUFFER
         } else {
             QUIET_BUFFER

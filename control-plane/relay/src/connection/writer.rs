@@ -76,7 +76,8 @@ impl Writer {
                 Some(Outgoing::Content(content)) => self.start(content, shared),
             }
         }
-        if self.buffer.is_empty() && self.buffer.capacity() > 0 {
+        if self.buffer.is_empty() {
+            // What was written is not held by a connection that falls quiet.
             self.buffer = BytesMut::new();
         }
         refill

@@ -119,12 +119,22 @@ impl Committer {
         transaction.commit()
     }
 
+    /// Tells the broker first: when a publisher hears that its message was
+    /// refused, it is not in the queue any more.
     fn announce(&mut self, batch: Vec<Op>, committed: bool) {
-        let mut stored = Vec::new();
+        let stored: Vec<_> = batch
+            .iter()
+            .filter_map(|op| match op {
+                Op::Insert(insert) => Some((insert.queue, insert.id, committed)),
+                _ => None,
+            })
+            .collect();
+        if let (false, Some(on_stored)) = (stored.is_empty(), &self.on_stored) {
+            on_stored(&stored);
+        }
         for op in batch {
             match op {
                 Op::Insert(insert) => {
-                    stored.push((insert.queue, insert.id, committed));
                     if let (true, Some(confirm)) = (committed, &insert.confirm) {
                         confirm.committed();
                     }
@@ -132,6 +142,7 @@ impl Committer {
                     drop(insert.permit);
                 }
                 Op::Barrier(Some(reply)) => {
+                    // Who asked may be gone.
                     let _ = reply.send(committed);
                 }
                 Op::Fetch {
@@ -141,9 +152,6 @@ impl Committer {
                 other if !committed => self.kept.push(other),
                 _ => {}
             }
-        }
-        if let (false, Some(on_stored)) = (stored.is_empty(), &self.on_stored) {
-            on_stored(&stored);
         }
     }
 

@@ -1,1 +1,259 @@
+//! The store by itself: what comes back, and what happens when it is full.
 
+use super::*;
+use crate::connection::outbox::{Outbox, Outgoing};
+use crate::queue::Overflow;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+fn envelope() -> Arc<Envelope> {
+    Arc::new(Envelope {
+        exchange: "e".into(),
+        routing_key: "k".into(),
+        properties: Bytes::from_static(&[0, 0]),
+        persistent: true,
+    })
+}
+
+fn insert(id: MessageId, body: &[u8]) -> Insert {
+    Insert {
+        id,
+        queue: 1,
+        envelope: envelope(),
+        expires: None,
+        body: Bytes::copy_from_slice(body),
+        survives: true,
+        confirm: None,
+        permit: None,
+    }
+}
+
+fn put_queue() -> Op {
+    Op::PutQueue {
+        id: 1,
+        name: "q".into(),
+        user: "u".into(),
+        settings: QueueSettings {
+            durable: true,
+            message_ttl: Some(5),
+            max_bytes: Some(u64::MAX),
+            overflow: Overflow::DropHead,
+            ..QueueSettings::default()
+        },
+    }
+}
+
+fn open(path: &Path, now: u64) -> (StoreThread, Loaded) {
+    StoreThread::open(path, now, Arc::default()).expect("a store")
+}
+
+#[tokio::test]
+async fn what_was_committed_comes_back_without_what_was_parked_expired_or_orphaned() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("relay.db");
+    let (thread, loaded) = open(&path, 0);
+    assert!(loaded.queues.is_empty() && loaded.messages.is_empty());
+    let storage = thread.storage().clone();
+    storage.send(put_queue());
+    storage.send(Op::PutExchange {
+        name: "e".into(),
+        auto_delete: false,
+        internal: true,
+    });
+    for key in ["k", "gone"] {
+        storage.send(Op::Bind {
+            exchange: "e".into(),
+            queue: 1,
+            key: key.into(),
+        });
+    }
+    storage.send(Op::Unbind {
+        exchange: "e".into(),
+        queue: 1,
+        key: "gone".into(),
+    });
+    let messages = [
+        insert(1, b"stays"),
+        insert(2, b"deleted"),
+        Insert {
+            survives: false,
+            ..insert(3, b"parked")
+        },
+        Insert {
+            expires: Some(100),
+            ..insert(4, b"expired")
+        },
+        Insert {
+            expires: Some(101),
+            ..insert(5, b"expires later")
+        },
+        Insert {
+            queue: 2,
+            ..insert(6, b"orphan")
+        },
+    ];
+    for message in messages {
+        storage.send(Op::Insert(Box::new(message)));
+    }
+    storage.send(Op::Delete(2));
+    assert!(storage.barrier().await);
+    assert_eq!(
+        storage.fetch(1, false).await,
+        Ok(Some(Bytes::from_static(b"stays")))
+    );
+    assert_eq!(storage.fetch(2, false).await, Ok(None));
+    thread.stop().expect("a clean stop");
+
+    let (thread, loaded) = open(&path, 100);
+    let ids: Vec<_> = loaded.messages.iter().map(|m| (m.id, m.length)).collect();
+    assert_eq!(ids, [(1, 5), (5, 13)]);
+    assert_eq!(loaded.messages[0].envelope, envelope());
+    assert_eq!(loaded.messages[1].expires, Some(101));
+    assert_eq!(loaded.exchanges, [("e".into(), false, true)]);
+    assert_eq!(loaded.bindings, [("e".into(), "k".into(), 1)]);
+    let Op::PutQueue { settings, .. } = put_queue() else {
+        unreachable!("that is what it makes");
+    };
+    assert_eq!(
+        loaded.queues[0].settings,
+        QueueSettings {
+            max_bytes: Some(i64::MAX as u64),
+            ..settings
+        }
+    );
+    // Read and deleted in one step.
+    let storage = thread.storage().clone();
+    assert!(storage.fetch(1, true).await.is_ok_and(|b| b.is_some()));
+    assert_eq!(storage.fetch(1, false).await, Ok(None));
+    thread.stop().expect("a clean stop");
+}
+
+#[test]
+fn a_newer_file_is_refused_and_stays_as_it_is() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("relay.db");
+    let connection = rusqlite::Connection::open(&path).expect("a file");
+    connection
+        .pragma_update(None, "user_version", 99)
+        .expect("a version");
+    drop(connection);
+    let error = StoreThread::open(&path, 0, Arc::default())
+        .err()
+        .expect("refused")
+        .to_string();
+    assert!(error.contains("newer version (schema 99"), "{error}");
+}
+
+#[test]
+fn only_its_owner_can_read_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("relay.db");
+    let (thread, _) = open(&path, 0);
+    thread.storage().send(put_queue());
+    for name in ["relay.db", "relay.db-wal"] {
+        let file = directory.path().join(name);
+        let mode = std::fs::metadata(file).expect(name).permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    thread.stop().expect("a clean stop");
+}
+
+/// A store that cannot grow beyond so many pages.
+fn full_store(
+    path: &Path,
+    pages: i64,
+) -> (
+    Storage,
+    Arc<Counters>,
+    std::thread::JoinHandle<Result<(), String>>,
+) {
+    let connection = schema::open(path).expect("a file");
+    connection
+        .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+        .expect("a bound");
+    let (sender, receiver) = mpsc::channel();
+    let counters: Arc<Counters> = Arc::default();
+    let committer = Committer::new(connection, receiver, Arc::clone(&counters));
+    let thread = std::thread::spawn(move || committer.run());
+    (Storage { sender }, counters, thread)
+}
+
+/// What was answered to a publication so far.
+fn answers(outbox: &Outbox) -> Vec<u8> {
+    let mut methods = Vec::new();
+    while let (Some(Outgoing::Frames(bytes)), _) = outbox.take() {
+        // Type, channel, size, class, then the low byte of the method.
+        methods.push(bytes[10]);
+    }
+    methods
+}
+
+const ACK: u8 = 80;
+const NACK: u8 = 120;
+
+fn confirmed(outbox: &Arc<Outbox>, id: MessageId, body: &[u8]) -> Op {
+    let closed = Arc::new(AtomicBool::new(false));
+    let confirm = Confirm::new(Arc::clone(outbox), 1, id as u64, closed);
+    confirm.expect_commit();
+    Op::Insert(Box::new(Insert {
+        confirm: Some(Arc::new(confirm)),
+        ..insert(id, body)
+    }))
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_messages_and_forgets_no_deletion() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("relay.db");
+    let (storage, counters, thread) = full_store(&path, 40);
+    let outcomes: Arc<Mutex<Vec<(MessageId, bool)>>> = Arc::default();
+    let seen = Arc::clone(&outcomes);
+    storage.send(Op::Attach(Box::new(move |stored| {
+        let mut seen = seen.lock().expect("no panic");
+        seen.extend(stored.iter().map(|(_, id, committed)| (*id, *committed)));
+    })));
+    storage.send(put_queue());
+    let outbox = Arc::new(Outbox::new(1 << 20, 1 << 20));
+    storage.send(confirmed(&outbox, 1, b"fits"));
+    assert!(storage.barrier().await);
+    assert_eq!(answers(&outbox), [ACK]);
+
+    // Whether both fall into one transaction or not: the message is refused, the
+    // deletion happens in the end.
+    storage.send(confirmed(&outbox, 2, &vec![0; 500_000]));
+    storage.send(Op::Delete(1));
+    let committed = storage.barrier().await;
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while storage.fetch(1, false).await != Ok(None) {
+        assert!(std::time::Instant::now() < deadline, "never deleted");
+    }
+    assert!(counters.store_failures.load(Ordering::Relaxed) >= 1);
+    assert_eq!(answers(&outbox), [NACK]);
+    storage.send(confirmed(&outbox, 3, b"fits again"));
+    assert!(storage.barrier().await, "after {committed}");
+    assert_eq!(answers(&outbox), [ACK]);
+    assert_eq!(
+        *outcomes.lock().expect("no panic"),
+        [(1, true), (2, false), (3, true)]
+    );
+    storage.send(Op::Stop);
+    thread.join().expect("no panic").expect("a clean stop");
+    let (thread, loaded) = open(&path, 0);
+    let ids: Vec<_> = loaded.messages.iter().map(|m| m.id).collect();
+    assert_eq!(ids, [3]);
+    thread.stop().expect("a clean stop");
+}
+
+#[test]
+fn a_message_that_nobody_commits_is_refused() {
+    let outbox = Arc::new(Outbox::new(1 << 20, 1 << 20));
+    let (storage, receiver) = Storage::detached();
+    storage.send(confirmed(&outbox, 1, b"x"));
+    assert!(answers(&outbox).is_empty());
+    drop(receiver);
+    assert_eq!(answers(&outbox), [NACK]);
+    storage.send(confirmed(&outbox, 2, b"x"));
+    assert_eq!(answers(&outbox), [NACK]);
+}

@@ -1,10 +1,11 @@
-//! Publishing and consuming.
+//! From a publisher to consumers.
 
 use crate::support::*;
+use futures_util::StreamExt;
 use lapin::ExchangeKind;
 use lapin::options::{
-    BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions,
-    BasicRecoverOptions, BasicRejectOptions, ExchangeDeclareOptions, QueueBindOptions,
+    BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions,
+    ExchangeDeclareOptions, QueueBindOptions, QueueDeleteOptions,
 };
 use lapin::types::FieldTable;
 
@@ -66,4 +67,156 @@ async fn a_bound_queue_gets_what_is_published_to_its_exchange() {
             stats.acknowledged == 1 && stats.unacked == 0
         })
         .await;
+}
+
+#[tokio::test]
+async fn each_consumer_gets_no_more_than_its_prefetch() {
+    let server = Server::start().await;
+    let channel = server.channel().await;
+    declare(&channel, "q", &[]).await;
+    channel
+        .basic_qos(2, BasicQosOptions::default())
+        .await
+        .expect("prefetch");
+    let mut one = consume(&channel, "q").await;
+    let mut two = consume(&channel, "q").await;
+    for number in 0..6_u8 {
+        publish(&channel, "q", &[number], persistent()).await;
+    }
+    server
+        .until("two for each", |s| s.unacked == 4 && s.ready == 2)
+        .await;
+    let first = next(&mut one).await;
+    let second = next(&mut two).await;
+    assert_eq!((first.data[0], second.data[0]), (0, 1), "served in turn");
+    ack(&first).await;
+    server
+        .until("one more", |s| s.unacked == 4 && s.ready == 1)
+        .await;
+    let mut seen = vec![next(&mut one).await.data[0], next(&mut one).await.data[0]];
+    seen.push(next(&mut two).await.data[0]);
+    assert_eq!(seen, [2, 4, 3]);
+}
+
+#[tokio::test]
+async fn a_shared_prefetch_counts_all_consumers_of_the_channel() {
+    let server = Server::start().await;
+    let channel = server.channel().await;
+    declare(&channel, "a", &[]).await;
+    declare(&channel, "b", &[]).await;
+    channel
+        .basic_qos(3, BasicQosOptions { global: true })
+        .await
+        .expect("prefetch");
+    let _one = consume(&channel, "a").await;
+    let mut two = consume(&channel, "b").await;
+    for _ in 0..2 {
+        publish(&channel, "a", b"a", persistent()).await;
+    }
+    for _ in 0..4 {
+        publish(&channel, "b", b"b", persistent()).await;
+    }
+    server
+        .until("three of six", |s| s.unacked == 3 && s.ready == 3)
+        .await;
+    let first = next(&mut two).await;
+    ack(&first).await;
+    server
+        .until("another for the one acknowledged", |s| {
+            s.acknowledged == 1 && s.unacked == 3 && s.ready == 2
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn without_acknowledgements_messages_leave_at_once() {
+    let server = Server::start().await;
+    let channel = server.channel().await;
+    declare(&channel, "q", &[]).await;
+    let mut consumer = channel
+        .basic_consume(
+            "q".into(),
+            "mine".into(),
+            BasicConsumeOptions {
+                no_ack: true,
+                ..Default::default()
+            },
+            FieldTable::default(),
+        )
+        .await
+        .expect("a consumer");
+    assert_eq!(consumer.tag().as_str(), "mine");
+    for number in 0..100_u8 {
+        publish(&channel, "q", &[number], persistent()).await;
+    }
+    for number in 0..100_u8 {
+        assert_eq!(next(&mut consumer).await.data, [number]);
+    }
+    server
+        .until("an empty relay", |s| {
+            s.ready == 0 && s.unacked == 0 && s.stored_bytes == 0 && s.body_memory_bytes == 0
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn get_takes_one_message_and_says_how_many_are_left() {
+    let server = Server::start().await;
+    let channel = server.channel().await;
+    declare(&channel, "q", &[]).await;
+    let get = |no_ack| channel.basic_get("q".into(), BasicGetOptions { no_ack });
+    assert!(get(false).await.expect("an answer").is_none());
+    for number in 0..3_u8 {
+        publish(&channel, "q", &[number], persistent()).await;
+    }
+    server.until("three messages", |s| s.ready == 3).await;
+    let first = get(true).await.expect("an answer").expect("a message");
+    assert_eq!((first.delivery.data[0], first.message_count), (0, 2));
+    let second = get(false).await.expect("an answer").expect("a message");
+    assert_eq!((second.delivery.data[0], second.message_count), (1, 1));
+    ack(&second.delivery).await;
+    server
+        .until("one message left", |s| {
+            s.ready == 1 && s.unacked == 0 && s.acknowledged == 1
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_cancelled_consumer_gets_nothing_more() {
+    let server = Server::start().await;
+    let channel = server.channel().await;
+    declare(&channel, "q", &[]).await;
+    let mut consumer = consume(&channel, "q").await;
+    publish(&channel, "q", b"1", persistent()).await;
+    let held = next(&mut consumer).await;
+    channel
+        .basic_cancel(consumer.tag(), BasicCancelOptions::default())
+        .await
+        .expect("cancelled");
+    publish(&channel, "q", b"2", persistent()).await;
+    server
+        .until("the second waits, the first is still held", |s| {
+            s.ready == 1 && s.unacked == 1 && s.consumers == 0
+        })
+        .await;
+    ack(&held).await;
+    server.until("the first settled", |s| s.unacked == 0).await;
+}
+
+#[tokio::test]
+async fn consumers_hear_that_their_queue_is_gone() {
+    let server = Server::start().await;
+    let channel = server.channel().await;
+    declare(&channel, "q", &[]).await;
+    let mut consumer = consume(&channel, "q").await;
+    let other = server.channel().await;
+    other
+        .queue_delete("q".into(), QueueDeleteOptions::default())
+        .await
+        .expect("deleted");
+    let end = tokio::time::timeout(PATIENCE, consumer.next()).await;
+    assert!(end.expect("in time").is_none(), "the consumer ended");
+    // The channel goes on.
+    declare(&channel, "q2", &[]).await;
 }

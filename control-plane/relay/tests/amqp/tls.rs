@@ -1,0 +1,142 @@
+//! TLS with client certificates.
+
+use crate::support::*;
+use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
+use lapin::{Connection, ConnectionProperties};
+use mig_relay::{Listener, TlsFiles};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use std::time::Duration;
+use tokio::time::timeout;
+
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Self {
+            issuer: Issuer::new(params, key),
+            pem,
+        }
+    }
+
+    /// Certificate and key.
+    fn issue(&self, name: &str) -> (String, String) {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec![name.into()]).expect("parameters");
+        let certificate = params.signed_by(&key, &self.issuer).expect("signed");
+        (certificate.pem(), key.serialize_pem())
+    }
+}
+
+async fn tls_server(authority: &Authority) -> Server {
+    let (certificate, key) = authority.issue("localhost");
+    Server::with(|config| {
+        config.listeners = vec![Listener::Tls(
+            ([127, 0, 0, 1], 0).into(),
+            TlsFiles {
+                certificate: certificate.into(),
+                key: key.into(),
+                client_authority: authority.pem.clone().into(),
+            },
+        )];
+        config.limits.login_timeout = Duration::from_secs(5);
+    })
+    .await
+}
+
+async fn dial(
+    server: &Server,
+    trusted: &Authority,
+    identity: Option<(String, String)>,
+) -> lapin::Result<Connection> {
+    let uri = format!(
+        "amqps://guest:guest-secret@localhost:{}/mig",
+        server.address().port()
+    );
+    let config = OwnedTLSConfig {
+        identity: identity.map(|(certificate, key)| OwnedIdentity::PKCS8 {
+            pem: certificate.into(),
+            key: key.into(),
+        }),
+        cert_chain: Some(trusted.pem.clone()),
+    };
+    let runtime = lapin::runtime::default_runtime()?;
+    timeout(
+        PATIENCE,
+        Connection::connect_with_config(&uri, ConnectionProperties::default(), config, runtime),
+    )
+    .await
+    .expect("an answer in time")
+}
+
+#[tokio::test]
+async fn a_client_with_our_certificate_is_served() {
+    let authority = Authority::new();
+    let server = tls_server(&authority).await;
+    let connection = dial(&server, &authority, Some(authority.issue("agent")))
+        .await
+        .expect("a connection");
+    let channel = connection.create_channel().await.expect("a channel");
+    select_confirms(&channel).await;
+    declare(&channel, "q", &[]).await;
+    let body = vec![5; 1_000_000];
+    assert!(
+        publish_confirmed(&channel, "q", &body, persistent())
+            .await
+            .is_ack()
+    );
+    let mut consumer = consume(&channel, "q").await;
+    let delivery = next(&mut consumer).await;
+    assert!(delivery.data == body);
+    ack(&delivery).await;
+    server.until("acknowledged", |s| s.acknowledged == 1).await;
+    connection.close(200, "done".into()).await.expect("closed");
+    server.until("no connection", |s| s.connections == 0).await;
+}
+
+#[tokio::test]
+async fn a_client_without_our_certificate_is_not() {
+    let authority = Authority::new();
+    let stranger = Authority::new();
+    let server = tls_server(&authority).await;
+    for identity in [None, Some(stranger.issue("agent"))] {
+        assert!(dial(&server, &authority, identity).await.is_err());
+    }
+    // Nor one that speaks no TLS.
+    let uri = server.uri("guest");
+    assert!(connect(&uri).await.is_err());
+    assert_eq!(server.relay.stats().connections, 0);
+    dial(&server, &authority, Some(authority.issue("agent")))
+        .await
+        .expect("others are served");
+}
+
+#[tokio::test]
+async fn unusable_certificates_are_named_at_the_start() {
+    let authority = Authority::new();
+    let (certificate, _) = authority.issue("localhost");
+    let (_, other_key) = authority.issue("localhost");
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut config = mig_relay::RelayConfig::new(directory.path().join("relay.db"));
+    config.listeners.push(Listener::Tls(
+        ([127, 0, 0, 1], 0).into(),
+        TlsFiles {
+            certificate: certificate.into(),
+            key: other_key.into(),
+            client_authority: authority.pem.clone().into(),
+        },
+    ));
+    let error = mig_relay::Relay::start(config).await.expect_err("no relay");
+    assert!(
+        error
+            .to_string()
+            .contains("the certificate with its key is not usable"),
+        "{error}"
+    );
+}
