@@ -8,8 +8,31 @@ use mig_plugin_sdk::{Defaults, Failure, FieldError, Module, Options, ResultDocum
 use serde_json::{Value, json};
 use std::time::{Duration, Instant, SystemTime};
 
+/// The word in `options.debug` that switches debug text on.
+const DEBUG: &str = "print";
+
 /// The `file` module.
 pub struct FileModule;
+
+/// What searches that ask for debug text made of their checks.
+fn debug(plan: &Plan, session: &Session<'_>) {
+    for search in &plan.searches {
+        if search.search.options.debug != DEBUG {
+            continue;
+        }
+        let label = &search.label;
+        for check in &search.checks {
+            session.debug(&format!(
+                "search '{label}': {} check '{}', inverted {}, mismatch {}",
+                check.kind.word(),
+                check.value,
+                check.inverted,
+                check.mismatch
+            ));
+        }
+        session.debug(&format!("search '{label}': {} hits", search.hits()));
+    }
+}
 
 impl Module for FileModule {
     type Parameters = Parameters;
@@ -26,7 +49,10 @@ impl Module for FileModule {
             .map_err(|(field, error)| Failure::bad_parameters(field, error.to_string()))?;
         let errors = ErrorLog::new(plan.max_errors());
         let cancelled = || session.cancelled();
-        let (finds, counts) = walk::run(&plan, &errors, &cancelled);
+        // The total is not known before the end.
+        let progress = |files| session.progress(files, 0);
+        let (finds, counts) = walk::run(&plan, &errors, &cancelled, &progress);
+        debug(&plan, session);
 
         let hits: u64 = plan.searches.iter().map(|search| search.hits()).sum();
         let statistics = |hits: u64| {

@@ -13,7 +13,6 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// A file of this size is read by itself, the largest first, so that the end of
 /// a run does not wait for one thread.
@@ -88,7 +87,7 @@ impl<'r> Evaluator<'r> {
     /// Looks at one file.
     pub fn evaluate(&mut self, target: &mut Target<'_>) {
         if !target.counted {
-            self.run.files.fetch_add(1, Ordering::Relaxed);
+            self.run.count_file();
         }
         let plan = self.plan;
         self.candidates.clear();

@@ -17,6 +17,8 @@ use worker::Worker;
 
 /// Most threads of one run: an endpoint has other work to do.
 const MAX_THREADS: usize = 4;
+/// Files between two reports of progress.
+const REPORT_EVERY: u64 = 8192;
 
 /// What all threads share.
 pub struct Run<'r> {
@@ -24,6 +26,7 @@ pub struct Run<'r> {
     queue: Queue,
     errors: &'r ErrorLog,
     cancelled: &'r (dyn Fn() -> bool + Sync),
+    progress: &'r (dyn Fn(u64) + Sync),
     files: AtomicU64,
     failed: AtomicU64,
     /// Some search reads files at all.
@@ -40,17 +43,20 @@ pub struct Counts {
 }
 
 /// Walks all paths of all searches. Returns what each thread found; when
-/// `cancelled` says so, what was found until then.
+/// `cancelled` says so, what was found until then. `progress` hears from time
+/// to time how many files were looked at.
 pub fn run(
     plan: &Plan,
     errors: &ErrorLog,
     cancelled: &(dyn Fn() -> bool + Sync),
+    progress: &(dyn Fn(u64) + Sync),
 ) -> (Vec<Finds>, Counts) {
     let run = Run {
         plan,
         queue: Queue::default(),
         errors,
         cancelled,
+        progress,
         files: AtomicU64::new(0),
         failed: AtomicU64::new(0),
         reads: plan
@@ -88,6 +94,14 @@ pub fn run(
 }
 
 impl Run<'_> {
+    /// Counts a file that is looked at.
+    fn count_file(&self) {
+        let files = self.files.fetch_add(1, Ordering::Relaxed) + 1;
+        if files.is_multiple_of(REPORT_EVERY) {
+            (self.progress)(files);
+        }
+    }
+
     /// Counts something that could not be opened and names it.
     fn open_failed(&self, path: &[u8], error: &std::io::Error) {
         self.failed.fetch_add(1, Ordering::Relaxed);

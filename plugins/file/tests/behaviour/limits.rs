@@ -81,6 +81,14 @@ fn a_run_ends_soon_after_it_was_cancelled_and_keeps_what_it_found() {
 }
 
 #[test]
+fn a_long_run_reports_its_progress() {
+    let tree = many(9000);
+    let answer = crate::support::attempt(json!({"searches": {"s": {"paths": [tree.root()],
+        "names": ["nothing"]}}}));
+    assert_eq!(answer.progress, [(8192, 0)]);
+}
+
+#[test]
 fn reading_an_endless_line_can_be_cancelled() {
     let tree = Tree::new();
     let file = std::fs::File::create(tree.path("sparse")).unwrap();

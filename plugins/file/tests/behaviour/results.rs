@@ -218,6 +218,21 @@ fn results_fit_the_declared_schema_and_privacy_hides_every_path() {
 }
 
 #[test]
+fn a_search_that_asks_for_it_tells_what_it_does() {
+    let tree = known();
+    let parameters = json!({"searches": {
+        "loud": {"paths": [tree.root()], "names": ["!h"], "options": {"debug": "print"}},
+        "quiet": {"paths": [tree.root()], "names": ["h"]}}});
+    let answer = crate::support::attempt(parameters);
+    let wanted = [
+        "search 'loud': name check '!h', inverted true, mismatch false",
+        "search 'loud': 0 hits",
+    ];
+    let lines: Vec<&str> = answer.logs.iter().map(|(_, line)| line.as_str()).collect();
+    assert_eq!(lines, wanted);
+}
+
+#[test]
 fn the_manifest_belongs_to_this_abi() {
     let manifest: Value = serde_json::from_slice(FileModule::MANIFEST).unwrap();
     let wanted = mig_plugin_sdk::abi::fingerprint::FINGERPRINT;
