@@ -16,7 +16,7 @@ use crate::identity::Identity;
 use crate::journal::{EntryId, Journal, Totals};
 use crate::settings::Settings;
 use crate::trust::Trust;
-use crate::{VERSION, sys};
+use crate::{VERSION, answer, sys};
 
 /// Commands accepted and not answered at one time; more wait with the relay.
 const COMMANDS: usize = 32;
@@ -278,6 +278,15 @@ impl Agent {
         drop(journal);
         tracing::debug!("the relay has a result");
         sys::return_memory();
+    }
+
+    /// The relay will never take this answer: a notice takes its place.
+    pub(crate) fn give_up(&self, entry: EntryId, reason: &str) {
+        tracing::error!("a result is dropped, the relay does not accept it: {reason}");
+        let own = self.record();
+        let mut journal = self.journal();
+        journal.shorten(entry, &|command| answer::dropped(command, reason, &own));
+        self.count_unsent(journal.totals());
     }
 
     /// The connection goes through this proxy, or none.

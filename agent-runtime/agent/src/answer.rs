@@ -4,9 +4,24 @@ use mig_protocol::{Agent as Record, Command, CommandStatus, Id, ModuleResult};
 
 use crate::agent::document;
 
+/// Longest answer: the embedded relay takes 20 MiB, and brokers customarily 16
+/// or more. One operation's output is bounded well below, but a command may have
+/// several.
+const MAX_ANSWER: usize = 19 << 20;
+
 /// Fills a command in. The agent states its own queue; the rest of the record
 /// stays as the scheduler wrote it, which is how it finds the row again.
 pub fn complete(
+    command: Command,
+    status: CommandStatus,
+    results: Vec<ModuleResult>,
+    own: &Record,
+) -> Vec<u8> {
+    complete_within(MAX_ANSWER, command, status, results, own)
+}
+
+fn complete_within(
+    limit: usize,
     mut command: Command,
     status: CommandStatus,
     results: Vec<ModuleResult>,
@@ -15,7 +30,34 @@ pub fn complete(
     command.status = status;
     command.results = Some(results);
     identify(&mut command, own);
-    document(&command)
+    let mut answer = document(&command);
+    while answer.len() > limit && shorten(&mut command, answer.len(), limit) {
+        answer = document(&command);
+    }
+    answer
+}
+
+/// Replaces the largest result by the reason; false when there is nothing left
+/// to gain.
+fn shorten(command: &mut Command, length: usize, limit: usize) -> bool {
+    let results = command.results.iter_mut().flatten();
+    let Some((size, largest)) = results
+        .map(|result| (document(result).len(), result))
+        .max_by_key(|(size, _)| *size)
+    else {
+        return false;
+    };
+    let reason = format!(
+        "result dropped: the answer had {length} bytes and the relay takes {limit}; ask for less at one time"
+    );
+    if size <= 2 * reason.len() {
+        return false;
+    }
+    *largest = ModuleResult::from_error(reason);
+    if command.status == CommandStatus::Success {
+        command.status = CommandStatus::Failed;
+    }
+    true
 }
 
 /// Refuses a command with one reason, in the place of each operation's result.
@@ -38,14 +80,17 @@ pub fn refuse_unreadable(id: Id, reason: &str, own: &Record) -> Vec<u8> {
     refuse(command, reason, own)
 }
 
-/// What replaces a result that had to make room for newer ones.
-pub fn dropped(command: &[u8], own: &Record) -> Vec<u8> {
-    const REASON: &str = "result dropped: too many results waited for the relay on this host";
+/// Why a result is dropped that had to make room for newer ones.
+pub const SPOOL_FULL: &str = "too many results waited for the relay on this host";
+
+/// What replaces a result that cannot be sent.
+pub fn dropped(command: &[u8], reason: &str, own: &Record) -> Vec<u8> {
+    let reason = format!("result dropped: {reason}");
     match mig_protocol::json::parse_command(command) {
-        Ok(command) => refuse(command, REASON, own),
+        Ok(command) => refuse(command, &reason, own),
         // It was read when it arrived.
         Err(_) => match mig_protocol::json::command_id_hint(command) {
-            Some(id) => refuse_unreadable(id, REASON, own),
+            Some(id) => refuse_unreadable(id, &reason, own),
             None => Vec::new(),
         },
     }
@@ -123,9 +168,31 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_no_relay_takes_loses_its_largest_results() {
+        let result = |kilobytes: usize| ModuleResult {
+            success: true,
+            elements: "x".repeat(kilobytes << 10).into(),
+            ..ModuleResult::default()
+        };
+        let results = vec![result(6), result(9), result(7), result(1)];
+        let limit = 19 << 10;
+        let answer = complete_within(limit, command(4), CommandStatus::Success, results, &own());
+        assert!(answer.len() <= limit);
+        let answer = parse_command(&answer).unwrap();
+        assert_eq!(answer.status, CommandStatus::Failed);
+        let kept: Vec<bool> = answer
+            .results()
+            .iter()
+            .map(|result| result.success)
+            .collect();
+        assert_eq!(kept, [true, false, true, true]);
+        assert!(answer.results()[1].errors()[0].contains("ask for less"));
+    }
+
+    #[test]
     fn a_dropped_result_says_so() {
         let original = document(&command(2));
-        let notice = parse_command(&dropped(&original, &own())).unwrap();
+        let notice = parse_command(&dropped(&original, SPOOL_FULL, &own())).unwrap();
         assert_eq!((notice.id, notice.results().len()), (Id(7), 2));
         assert!(notice.results()[0].errors()[0].starts_with("result dropped"));
     }

@@ -175,3 +175,30 @@ async fn a_second_agent_is_kept_out_of_the_run_directory() {
     );
     assert!(first.is_running());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_the_relay_does_not_accept_is_answered_and_blocks_nothing() {
+    let mut site = Site::new().await;
+    site.stop_relay().await;
+    site.max_message = Some(8192);
+    site.start_relay().await;
+    site.connect_scheduler().await;
+    let mut agent = site.agent();
+    site.heartbeat().await;
+    let tree = site.path("tree");
+    std::fs::create_dir(&tree).unwrap();
+    for number in 0..200 {
+        std::fs::write(tree.join(format!("file-{number}")), "").unwrap();
+    }
+    let search = json!({"searches": {"s1": {"paths": [tree], "names": ["^file-"]}}});
+    let action = site.signed("file", search);
+    site.send(7, action).await;
+    let answer = site.answer(7).await;
+    assert_eq!(answer.status, CommandStatus::Failed);
+    let reason = &answer.results()[0].errors()[0];
+    assert!(reason.contains("result dropped"), "{reason}");
+    let absent = site.signed("absent", json!({}));
+    site.send(8, absent).await;
+    assert_eq!(site.answer(8).await.status, CommandStatus::Failed);
+    assert!(agent.is_running());
+}

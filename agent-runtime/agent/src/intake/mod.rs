@@ -140,7 +140,7 @@ impl Agent {
         let own = self.record();
         let mut journal = self.journal();
         let stored = journal.finish(entry, answer, self.now().unix_seconds(), &|command| {
-            answer::dropped(command, &own)
+            answer::dropped(command, answer::SPOOL_FULL, &own)
         });
         if let Err(error) = stored {
             tracing::error!("a result is held in memory only: {error}");
@@ -174,7 +174,7 @@ impl Agent {
         let own = self.record();
         let mut journal = self.journal();
         let stored = journal.refuse(id, answer, self.now().unix_seconds(), &|command| {
-            answer::dropped(command, &own)
+            answer::dropped(command, answer::SPOOL_FULL, &own)
         });
         if let Err(error) = stored {
             tracing::error!("a refusal is held in memory only: {error}");

@@ -1,8 +1,8 @@
 //! The bound on answers that wait to be sent.
 
-use super::Journal;
 use super::entry::Entry;
 use super::record::Kind;
+use super::{EntryId, Journal};
 
 impl Journal {
     /// Turns the oldest unsent answers into notices until the bound holds, and
@@ -13,22 +13,14 @@ impl Journal {
                 .unsent_entries()
                 .find(|(_, entry)| entry.answer.as_ref().is_some_and(|answer| !answer.short))
                 .map(|(number, _)| number);
-            self.dropped += 1;
-            let mut head = self.head(Kind::Dropped, 0);
-            head.id = self.dropped;
-            let _ = self.append(&head, &[]);
+            self.count_dropped();
+            let limit = self.spool;
             match oldest_full {
                 Some(number) => {
-                    let command = self
-                        .entries
-                        .get(&number)
-                        .and_then(|entry| entry.command.read(&self.file).ok())
-                        .unwrap_or_default();
                     tracing::error!(
-                        "result of journal entry {number} dropped: more than {} bytes of results wait for the relay",
-                        self.spool
+                        "result of journal entry {number} dropped: more than {limit} bytes of results wait for the relay"
                     );
-                    let _ = self.store_answer(number, notice(&command), true);
+                    self.replace_by_notice(number, notice);
                 }
                 None => {
                     let Some(number) = self.unsent_entries().map(|(number, _)| number).next()
@@ -36,19 +28,9 @@ impl Journal {
                         return;
                     };
                     tracing::error!(
-                        "notice of journal entry {number} dropped: more than {} bytes of results wait for the relay",
-                        self.spool
+                        "notice of journal entry {number} dropped: more than {limit} bytes of results wait for the relay"
                     );
-                    if let Some(answer) = self
-                        .entries
-                        .get_mut(&number)
-                        .and_then(|entry| entry.answer.as_mut())
-                    {
-                        answer.body = None;
-                        answer.sent = true;
-                    }
-                    let head = self.head(Kind::Sent, number);
-                    let _ = self.append(&head, &[]);
+                    self.drop_answer(number);
                 }
             }
         }
@@ -69,5 +51,50 @@ impl Journal {
 
     pub(super) fn kept_bytes(&self) -> u64 {
         self.entries.values().map(Entry::kept_bytes).sum()
+    }
+
+    /// Turns an answer that cannot be sent into its notice; a notice that cannot
+    /// be sent goes. Either is counted.
+    pub fn shorten(&mut self, entry: EntryId, notice: &dyn Fn(&[u8]) -> Vec<u8>) {
+        self.count_dropped();
+        let full = self
+            .entries
+            .get(&entry.0)
+            .and_then(|entry| entry.answer.as_ref())
+            .is_some_and(|answer| !answer.short);
+        if full {
+            self.replace_by_notice(entry.0, notice);
+        } else {
+            self.drop_answer(entry.0);
+        }
+    }
+
+    fn count_dropped(&mut self) {
+        self.dropped += 1;
+        let mut head = self.head(Kind::Dropped, 0);
+        head.id = self.dropped;
+        let _ = self.append(&head, &[]);
+    }
+
+    fn replace_by_notice(&mut self, number: u64, notice: &dyn Fn(&[u8]) -> Vec<u8>) {
+        let command = self
+            .entries
+            .get(&number)
+            .and_then(|entry| entry.command.read(&self.file).ok())
+            .unwrap_or_default();
+        let _ = self.store_answer(number, notice(&command), true);
+    }
+
+    fn drop_answer(&mut self, number: u64) {
+        if let Some(answer) = self
+            .entries
+            .get_mut(&number)
+            .and_then(|entry| entry.answer.as_mut())
+        {
+            answer.body = None;
+            answer.sent = true;
+        }
+        let head = self.head(Kind::Sent, number);
+        let _ = self.append(&head, &[]);
     }
 }

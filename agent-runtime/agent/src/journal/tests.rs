@@ -383,3 +383,18 @@ fn a_directory_that_is_not_there_is_named() {
         "{message}"
     );
 }
+
+#[test]
+fn an_answer_that_cannot_be_sent_becomes_a_notice_and_then_nothing() {
+    let place = Place::new();
+    let mut journal = place.open();
+    let entry = accept(&mut journal, 1, 10);
+    finish(&mut journal, entry, "answer");
+    journal.shorten(entry, &notice);
+    assert_eq!(unsent(&journal), ["dropped command 10"]);
+    journal.shorten(entry, &notice);
+    assert!(unsent(&journal).is_empty());
+    assert_eq!(journal.totals().dropped, 2);
+    drop(journal);
+    assert_eq!(place.open().totals().dropped, 2);
+}

@@ -3,21 +3,23 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::{AsyncReadExt, AsyncWriteExt};
 use lapin::options::{
     BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions, QueueBindOptions,
     QueueDeclareOptions,
 };
 use lapin::types::FieldTable;
-use lapin::uri::AMQPScheme;
 use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties, Consumer};
 use nix::sys::socket::{Shutdown, shutdown};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use super::RelayError;
 use super::endpoint::{Endpoint, place};
+use super::stream::{RelayStream, adapt, runtime};
 use crate::http::check_tunnel;
 
 /// Time for a TCP connection, and for a proxy's answer.
@@ -71,28 +73,11 @@ async fn open_through(
         place: proxy.unwrap_or(&target).clone(),
         source,
     };
-    let runtime = lapin::runtime::default_runtime()?;
-    let (mut stream, handle) = within(TCP, async {
-        let mut last = io::Error::from(io::ErrorKind::NotFound);
-        for address in tokio::net::lookup_host(proxy.unwrap_or(&target)).await? {
-            match AsyncTcpStream::connect(&runtime, address).await {
-                Ok(stream) => {
-                    let handle = match &stream {
-                        AsyncTcpStream::Plain(plain) => {
-                            plain.get_ref().as_fd().try_clone_to_owned()?
-                        }
-                        // It was opened a moment ago, without TLS.
-                        _ => return Err(io::ErrorKind::Unsupported.into()),
-                    };
-                    return Ok((stream, handle));
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    })
-    .await
-    .map_err(reach)?;
+    let mut stream = within(TCP, TcpStream::connect(proxy.unwrap_or(&target)))
+        .await
+        .map_err(reach)?;
+    stream.set_nodelay(true).map_err(reach)?;
+    let handle = stream.as_fd().try_clone_to_owned().map_err(reach)?;
     let mut guard = HandshakeGuard(Some(handle));
     if let Some(proxy) = proxy {
         let answer = within(TCP, tunnel(&mut stream, &target))
@@ -100,31 +85,29 @@ async fn open_through(
             .map_err(reach)?;
         check_tunnel(&answer, proxy).map_err(|error| RelayError::Proxy(error.to_string()))?;
     }
-    if endpoint.uri.scheme == AMQPScheme::AMQPS {
-        stream = within(TLS, stream.into_tls(&authority.host, endpoint.tls.as_ref()))
-            .await
-            .map_err(|source| RelayError::Tls {
-                place: target.clone(),
-                source,
-            })?;
-        // A build without the TLS feature hands the plain stream back: the
-        // password must not travel on it.
-        if matches!(stream, AsyncTcpStream::Plain(_)) {
-            return Err(RelayError::Tls {
-                place: target,
-                source: io::Error::other("this program was built without TLS"),
-            });
+    let stream = match &endpoint.tls {
+        None => RelayStream::Plain(stream),
+        Some((config, name)) => {
+            let connector = TlsConnector::from(Arc::clone(config));
+            let tls = within(TLS, connector.connect(name.clone(), stream))
+                .await
+                .map_err(|source| RelayError::Tls {
+                    place: target.clone(),
+                    source,
+                })?;
+            RelayStream::Tls(Box::new(tls))
         }
-    }
+    };
     let opened = tokio::time::timeout(AMQP, async {
-        let stream = Mutex::new(Some(stream));
+        let stream = Mutex::new(Some(adapt(stream)));
         let connection = Connection::connector(
             endpoint.uri.clone(),
-            runtime,
+            runtime(),
             async move |_, _| {
                 // Reconnecting is this agent's business, so it is taken once.
                 let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
-                stream.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into())
+                let stream = stream.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))?;
+                Ok(AsyncTcpStream::Plain(stream))
             },
             ConnectionProperties::default().with_connection_name("mig-agent".into()),
         )
@@ -196,18 +179,13 @@ impl Drop for HandshakeGuard {
     }
 }
 
-async fn tunnel<S>(stream: &mut S, target: &str) -> io::Result<Vec<u8>>
-where
-    S: futures_util::AsyncRead + futures_util::AsyncWrite + Unpin,
-{
+async fn tunnel(stream: &mut TcpStream, target: &str) -> io::Result<Vec<u8>> {
     let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
-    stream.flush().await?;
     let mut answer = Vec::new();
-    let mut byte = [0];
+    // Byte by byte: what follows belongs to the relay.
     while !answer.ends_with(b"\r\n\r\n") && answer.len() < MAX_PROXY_ANSWER {
-        stream.read_exact(&mut byte).await?;
-        answer.extend_from_slice(&byte);
+        answer.push(stream.read_u8().await?);
     }
     Ok(answer)
 }

@@ -1,7 +1,11 @@
 //! Where the relay is and how to get there: URL, certificates, proxies.
 
-use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
+use std::sync::Arc;
+
 use lapin::uri::{AMQPScheme, AMQPUri};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use thiserror::Error;
 use url::{Host, Url};
 
@@ -12,7 +16,7 @@ const FRAME_MAX: u32 = 8192;
 const MAX_HEARTBEAT: u64 = 120;
 
 /// Why the relay's address cannot be used.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Debug, Error)]
 pub enum EndpointError {
     /// Not a URL of a relay. The URL is not shown, it holds a password.
     #[error(
@@ -22,13 +26,22 @@ pub enum EndpointError {
     /// TLS without certificates.
     #[error("`relay` in [agent] is amqps, which needs `ca`, `cert` and `key` in [certs]")]
     Certificates,
+    /// Certificates that are none.
+    #[error("`{key}` in [certs] cannot be used: {reason}")]
+    Certificate {
+        /// The key of the configuration.
+        key: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 /// The relay.
 #[derive(Clone)]
 pub struct Endpoint {
     pub(super) uri: AMQPUri,
-    pub(super) tls: OwnedTLSConfig,
+    /// Where TLS is spoken: with what, and to whom.
+    pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     /// `host:port` of proxies to try, in order, before going directly.
     pub(super) proxies: Vec<String>,
 }
@@ -42,6 +55,38 @@ pub struct Certificates {
     pub cert: Vec<u8>,
     /// Its private key.
     pub key: Vec<u8>,
+}
+
+impl Certificates {
+    /// TLS that trusts this authority only and shows this certificate.
+    fn client_config(&self) -> Result<ClientConfig, EndpointError> {
+        let wrong =
+            |key: &'static str| move |reason: String| EndpointError::Certificate { key, reason };
+        let list = |pem: &[u8], key: &'static str| {
+            let list: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(pem)
+                .collect::<Result<_, _>>()
+                .map_err(|error| wrong(key)(error.to_string()))?;
+            if list.is_empty() {
+                return Err(wrong(key)("it holds no PEM certificate".into()));
+            }
+            Ok(list)
+        };
+        let mut roots = RootCertStore::empty();
+        for certificate in list(&self.ca, "ca")? {
+            roots
+                .add(certificate)
+                .map_err(|error| wrong("ca")(error.to_string()))?;
+        }
+        let chain = list(&self.cert, "cert")?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key)
+            .map_err(|error| wrong("key")(error.to_string()))?;
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| wrong("ca")(error.to_string()))?
+            .with_root_certificates(roots)
+            .with_client_auth_cert(chain, key)
+            .map_err(|error| wrong("key")(error.to_string()))
+    }
 }
 
 impl Endpoint {
@@ -80,16 +125,15 @@ impl Endpoint {
             Some(u16::try_from((2 * heartbeat).clamp(1, MAX_HEARTBEAT)).unwrap_or(60));
         uri.query.auth_mechanism = None;
 
-        let mut tls = OwnedTLSConfig::default();
-        if uri.scheme == AMQPScheme::AMQPS {
-            let certificates = certificates.ok_or(EndpointError::Certificates)?;
-            let ca = String::from_utf8(certificates.ca).map_err(|_| EndpointError::Certificates)?;
-            tls.cert_chain = Some(ca);
-            tls.identity = Some(OwnedIdentity::PKCS8 {
-                pem: certificates.cert,
-                key: certificates.key,
-            });
-        }
+        let tls = match uri.scheme {
+            AMQPScheme::AMQP => None,
+            AMQPScheme::AMQPS => {
+                let certificates = certificates.ok_or(EndpointError::Certificates)?;
+                let name = ServerName::try_from(uri.authority.host.clone())
+                    .map_err(|error| EndpointError::Url(error.to_string()))?;
+                Some((Arc::new(certificates.client_config()?), name))
+            }
+        };
         let environment = environment_proxy(&uri.authority.host, |name| std::env::var(name).ok());
         Ok(Self {
             uri,
@@ -155,7 +199,7 @@ mod tests {
     use super::*;
 
     fn endpoint(url: &str) -> Result<Endpoint, EndpointError> {
-        Endpoint::new(url, Some(Certificates::default()), &[], 300)
+        Endpoint::new(url, None, &[], 300)
     }
 
     #[test]
@@ -163,7 +207,6 @@ mod tests {
         for (url, host, port, vhost, user, password) in [
             ("amqp://u:p%40@h/", "h", 5672, "/", "u", "p@"),
             ("amqp://h", "h", 5672, "/", "guest", "guest"),
-            ("amqps://u:p@h/mig", "h", 5671, "mig", "u", "p"),
             (
                 "amqp://u:p@127.0.0.1:99/a%2fb",
                 "127.0.0.1",
@@ -206,9 +249,37 @@ mod tests {
 
     #[test]
     fn tls_needs_certificates() {
-        let missing = Endpoint::new("amqps://h/", None, &[], 300).err();
-        assert_eq!(missing, Some(EndpointError::Certificates));
-        assert!(Endpoint::new("amqp://h/", None, &[], 300).is_ok());
+        let with = |certificates| Endpoint::new("amqps://u:p@h/mig", certificates, &[], 300);
+        assert!(matches!(with(None), Err(EndpointError::Certificates)));
+        let key = rcgen::KeyPair::generate().unwrap();
+        let cert = rcgen::CertificateParams::new(vec!["h".into()])
+            .unwrap()
+            .self_signed(&key)
+            .unwrap();
+        let good = Certificates {
+            ca: cert.pem().into(),
+            cert: cert.pem().into(),
+            key: key.serialize_pem().into(),
+        };
+        let endpoint = with(Some(good.clone())).unwrap();
+        assert!(endpoint.tls.is_some());
+        assert_eq!(endpoint.place(), "h:5671");
+        for (key, spoil) in [
+            (
+                "ca",
+                (|all: &mut Certificates| all.ca = b"none".to_vec()) as fn(&mut Certificates),
+            ),
+            ("cert", |all| all.cert.clear()),
+            ("key", |all| all.key = all.cert.clone()),
+        ] {
+            let mut bad = good.clone();
+            spoil(&mut bad);
+            let message = with(Some(bad)).err().unwrap().to_string();
+            assert!(
+                message.starts_with(&format!("`{key}` in [certs] cannot be used: ")),
+                "{message}"
+            );
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod backoff;
 mod connect;
 mod endpoint;
 mod session;
+mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;

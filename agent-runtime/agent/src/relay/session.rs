@@ -6,8 +6,10 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicPublishOptions};
+use lapin::protocol::AMQPSoftError;
 use lapin::{BasicProperties, Channel, Confirmation, Consumer};
 use mig_protocol::Time;
+use tokio::sync::oneshot;
 
 use super::connect::Link;
 use super::{Backoff, CHECKIN_IDLE, Ended, RelayError};
@@ -93,22 +95,26 @@ async fn take(agent: &Arc<Agent>, delivery: Delivery) -> Result<bool, RelayError
         permit = agent.command_permit() => permit,
         () = agent.until_stopping() => return Ok(false),
     };
-    let receiver = Arc::clone(agent);
-    let received = tokio::task::spawn_blocking(move || receiver.receive(&data))
-        .await
-        .unwrap_or(Received::Nothing);
-    // A lost acknowledgement only means a redelivery, which is recognised; but
-    // what was journalled must run, so the error is looked at afterwards.
-    let acknowledged = acker.ack(BasicAckOptions::default()).await;
-    match received {
-        Received::Run(task) => {
-            let agent = Arc::clone(agent);
-            tokio::spawn(async move { agent.execute(*task, permit).await });
+    // In a task of its own: what was journalled must run even if the connection
+    // is lost at this very moment.
+    let (journalled, known) = oneshot::channel();
+    let agent = Arc::clone(agent);
+    tokio::spawn(async move {
+        let receiver = Arc::clone(&agent);
+        let received = tokio::task::spawn_blocking(move || receiver.receive(&data))
+            .await
+            .unwrap_or(Received::Nothing);
+        // Nobody listens when the connection is gone; the relay then delivers
+        // again, which is recognised.
+        let _ = journalled.send(());
+        match received {
+            Received::Run(task) => agent.execute(*task, permit).await,
+            Received::Answered => agent.answers_waiting(),
+            Received::Nothing => {}
         }
-        Received::Answered => agent.answers_waiting(),
-        Received::Nothing => {}
-    }
-    acknowledged?;
+    });
+    let _ = known.await;
+    acker.ack(BasicAckOptions::default()).await?;
     Ok(true)
 }
 
@@ -124,7 +130,16 @@ async fn publish_answers(agent: &Arc<Agent>, channel: &Channel) -> RelayError {
             .with_timestamp(timestamp());
         let confirmation = match publish(channel, RESULTS, true, &answer, properties).await {
             Ok(confirmation) => confirmation,
-            Err(error) => return error.into(),
+            Err(error) => {
+                if is_unacceptable(&error) {
+                    // It would be refused for ever, and everything behind it.
+                    let agent = Arc::clone(agent);
+                    let reason = error.to_string();
+                    let _ =
+                        tokio::task::spawn_blocking(move || agent.give_up(entry, &reason)).await;
+                }
+                return error.into();
+            }
         };
         let refused = match confirmation {
             Confirmation::Ack(None) => None,
@@ -169,6 +184,18 @@ async fn publish_heartbeats(agent: &Arc<Agent>, channel: &Channel) -> RelayError
         }
         tokio::time::sleep(period).await;
     }
+}
+
+/// Whether the relay refuses a message for what it is, its size most likely.
+fn is_unacceptable(error: &lapin::Error) -> bool {
+    let lapin::ErrorKind::ProtocolError(error) = error.kind() else {
+        return false;
+    };
+    [
+        AMQPSoftError::CONTENTTOOLARGE.get_id(),
+        AMQPSoftError::PRECONDITIONFAILED.get_id(),
+    ]
+    .contains(&error.get_id())
 }
 
 async fn publish(

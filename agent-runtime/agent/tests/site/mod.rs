@@ -12,14 +12,15 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions,
-    ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+    ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer, ExchangeKind};
 use mig_protocol::json::{parse_agent, parse_command, to_go_json};
 use mig_protocol::openpgp::{KeyFileSigner, Signer, generate_investigator_key, sign_action};
 use mig_protocol::{Action, Agent, Command, Id, Operation, Time};
-use mig_relay::{Listener, Password, Relay, RelayConfig, RelayHandle, User, topology};
+use mig_relay::{Listener, Password, Relay, RelayConfig, RelayHandle, TlsFiles, User, topology};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 
 /// Most time anything in a test may take.
@@ -86,10 +87,40 @@ impl Drop for Running {
     }
 }
 
+/// A certificate authority.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pub pem: String,
+}
+
+impl Authority {
+    pub fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = parameters.self_signed(&key).unwrap().pem();
+        Self {
+            issuer: Issuer::new(parameters, key),
+            pem,
+        }
+    }
+
+    /// Certificate and key, PEM.
+    pub fn issue(&self, name: &str) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let parameters = CertificateParams::new(vec![name.into()]).unwrap();
+        let certificate = parameters.signed_by(&key, &self.issuer).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+}
+
 pub struct Site {
     directory: tempfile::TempDir,
     relay: Option<RelayHandle>,
     address: SocketAddr,
+    pub tls_port: Option<u16>,
+    /// Longest message the relay takes, from its next start.
+    pub max_message: Option<u64>,
     scheduler: Option<Scheduler>,
     pub signer: KeyFileSigner,
     answers: HashMap<u64, Vec<Command>>,
@@ -118,6 +149,8 @@ impl Site {
             directory,
             relay: None,
             address: ([127, 0, 0, 1], 0).into(),
+            tls_port: None,
+            max_message: None,
             scheduler: None,
             signer,
             answers: HashMap::new(),
@@ -128,6 +161,10 @@ impl Site {
         site.connect_scheduler().await;
         site.configure("");
         site
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -141,12 +178,16 @@ impl Site {
     /// Writes the configuration; `more` goes to the end of `[agent]`, and may
     /// open further sections.
     pub fn configure(&self, more: &str) {
+        self.configure_for(&format!("amqp://agent:a@{}/mig", self.address), more);
+    }
+
+    /// As [`Site::configure`], with another way to the relay.
+    pub fn configure_for(&self, relay: &str, more: &str) {
         let text = format!(
-            "[agent]\nrelay = \"amqp://agent:a@{}/mig\"\nsocket = \"\"\nheartbeatfreq = 300s\n\
+            "[agent]\nrelay = \"{relay}\"\nsocket = \"\"\nheartbeatfreq = 300s\n\
              rundirectory = \"{}\"\nkeyring = \"{}\"\nacl = \"{}\"\ndiscoverpublicip = off\n\
              discoverawsmeta = off\ninstallservice = off\ntags = operator:it\n{more}\n\
              [logging]\nlevel = debug\n",
-            self.address,
             self.run_directory().display(),
             self.path("agentkeys").display(),
             self.path("acl.cfg").display(),
@@ -159,8 +200,27 @@ impl Site {
     }
 
     pub async fn start_relay(&mut self) {
+        self.start_relay_with(None).await;
+    }
+
+    /// With `tls` the relay listens on a second port, where it serves TLS.
+    pub async fn start_relay_with(&mut self, tls: Option<&Authority>) {
         let mut config = RelayConfig::new(self.path("relay.db"));
         config.listeners.push(Listener::Plain(self.address));
+        if let Some(limit) = self.max_message {
+            config.limits.max_message_bytes = limit;
+        }
+        if let Some(authority) = tls {
+            let (certificate, key) = authority.issue("localhost");
+            let files = TlsFiles {
+                certificate: certificate.into(),
+                key: key.into(),
+                client_authority: authority.pem.clone().into(),
+            };
+            config
+                .listeners
+                .push(Listener::Tls(([127, 0, 0, 1], 0).into(), files));
+        }
         for (name, password, permissions) in [
             (topology::AGENT_USER, "a", topology::agent_permissions()),
             (
@@ -177,6 +237,7 @@ impl Site {
         }
         let relay = Relay::start(config).await.unwrap();
         self.address = relay.addresses()[0];
+        self.tls_port = relay.addresses().get(1).map(SocketAddr::port);
         self.relay = Some(relay);
     }
 
@@ -235,6 +296,14 @@ impl Site {
             results,
             heartbeats,
         });
+    }
+
+    pub async fn delete_results_queue(&self) {
+        let channel = &self.scheduler.as_ref().unwrap().channel;
+        channel
+            .queue_delete(topology::RESULTS.into(), QueueDeleteOptions::default())
+            .await
+            .unwrap();
     }
 
     /// Starts the real `mig-agent`.
