@@ -86,7 +86,9 @@ pub(crate) struct Seat {
 impl Seat {
     /// The client has logged in.
     pub fn logged_in(&mut self) {
-        self.leave(false);
+        if self.pending {
+            self.leave(false);
+        }
     }
 
     fn leave(&mut self, connection: bool) {

@@ -27,6 +27,7 @@
 
 mod accounts;
 mod admission;
+mod body_memory;
 mod broker;
 mod channel;
 mod clock;

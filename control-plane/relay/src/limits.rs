@@ -37,6 +37,8 @@ pub struct Limits {
     pub max_queues_per_user: Option<usize>,
     /// Bindings of one queue.
     pub max_bindings_per_queue: usize,
+    /// Messages in all queues; further publications are refused.
+    pub max_messages: u64,
     /// Messages waiting in one queue; further publications are refused.
     pub max_queue_messages: u64,
     /// Bytes of bodies waiting in one queue; further publications are refused.
@@ -46,14 +48,15 @@ pub struct Limits {
     /// Delivered and not yet acknowledged messages of one channel: no more are
     /// delivered then, whatever its prefetch.
     pub max_unacked_per_channel: usize,
-    /// Bytes of waiting bodies kept in memory; bodies beyond are on disk only.
+    /// Bytes of accepted bodies kept in memory until they are delivered and
+    /// written; bodies beyond are on disk only.
     pub body_memory_bytes: usize,
     /// Bytes of bodies on disk; further publications that need it are refused.
     pub max_stored_bytes: u64,
     /// Bytes of bodies being received or not yet committed, over all
     /// connections; publishers wait beyond.
     pub max_inflight_bytes: usize,
-    /// Time a client may take to send one message's body.
+    /// Time a client may take to send one frame, and one message's body.
     pub content_timeout: Duration,
     /// Bytes of deliveries buffered for one connection whose socket is not
     /// writable; no more are delivered to it then.
@@ -82,9 +85,10 @@ impl Default for Limits {
             max_message_bytes: 20 * 1024 * 1024,
             heartbeat: Duration::from_secs(60),
             max_exchanges: 1024,
-            max_queues: 100_000,
+            max_queues: 20_000,
             max_queues_per_user: None,
-            max_bindings_per_queue: 256,
+            max_bindings_per_queue: 32,
+            max_messages: 1_000_000,
             max_queue_messages: 100_000,
             max_queue_bytes: 1024 * 1024 * 1024,
             max_consumers_per_channel: 1024,
@@ -93,8 +97,8 @@ impl Default for Limits {
             max_stored_bytes: 8 * 1024 * 1024 * 1024,
             max_inflight_bytes: 64 * 1024 * 1024,
             content_timeout: Duration::from_secs(120),
-            delivery_buffer_bytes: 256 * 1024,
-            reply_buffer_bytes: 256 * 1024,
+            delivery_buffer_bytes: 64 * 1024,
+            reply_buffer_bytes: 64 * 1024,
             write_timeout: Duration::from_secs(60),
             close_timeout: Duration::from_secs(3),
         }

@@ -58,7 +58,7 @@ impl Door {
     fn welcome(&self, stream: TcpStream, seat: Seat) {
         let login_by = Instant::now() + self.shared.limits.login_timeout;
         let shared = Arc::clone(&self.shared);
-        let stop = self.stop.clone();
+        let mut stop = self.stop.clone();
         let alive = self.alive.clone();
         let tls = self.tls.clone();
         tokio::spawn(async move {
@@ -66,15 +66,21 @@ impl Door {
             tune_socket(&stream);
             match tls {
                 None => connection::serve(shared, stream, seat, login_by, stop).await,
-                Some(acceptor) => match accept(&acceptor, stream, login_by).await {
-                    Ok(Ok(stream)) => {
-                        Box::pin(connection::serve(shared, stream, seat, login_by, stop)).await;
+                Some(acceptor) => {
+                    let accepted = tokio::select! {
+                        accepted = accept(&acceptor, stream, login_by) => accepted,
+                        _ = stop.changed() => return,
+                    };
+                    match accepted {
+                        Ok(Ok(stream)) => {
+                            Box::pin(connection::serve(shared, stream, seat, login_by, stop)).await;
+                        }
+                        Ok(Err(error)) => {
+                            tracing::info!(%error, "A TLS handshake with the relay failed.");
+                        }
+                        Err(_) => tracing::info!("A TLS handshake with the relay took too long."),
                     }
-                    Ok(Err(error)) => {
-                        tracing::info!(%error, "A TLS handshake with the relay failed.");
-                    }
-                    Err(_) => tracing::info!("A TLS handshake with the relay took too long."),
-                },
+                }
             }
         });
     }
@@ -95,4 +101,7 @@ fn tune_socket(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
     // A client may switch heartbeats off and vanish.
     let _ = setsockopt(stream, sockopt::KeepAlive, &true);
+    let _ = setsockopt(stream, sockopt::TcpKeepIdle, &120);
+    let _ = setsockopt(stream, sockopt::TcpKeepInterval, &30);
+    let _ = setsockopt(stream, sockopt::TcpKeepCount, &4);
 }

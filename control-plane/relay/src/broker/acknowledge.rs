@@ -51,12 +51,8 @@ impl Broker {
             )));
         }
         for unacked in &settled {
-            if let Some(consumer) = unacked
-                .consumer
-                .as_ref()
-                .and_then(|tag| channel.consumers.get_mut(tag))
-            {
-                consumer.unacked -= 1;
+            if let Some(tag) = &unacked.consumer {
+                channel.settled(tag);
             }
         }
         // Room for the channel's consumers, and messages for anybody's.

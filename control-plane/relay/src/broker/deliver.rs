@@ -3,11 +3,12 @@
 use super::Broker;
 use super::peers::Unacked;
 use crate::connection::outbox::{Body, Content, Purpose};
-use crate::queue::backlog::{Entry, Stored};
+use crate::queue::backlog::Entry;
 use crate::queue::{ConnectionId, ConsumerRef, MessageId, QueueId};
 use crate::stats::count;
 use amq_protocol::protocol::{AMQPClass, basic};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl Broker {
     /// Delivers what waits in a queue as far as its consumers take it, and
@@ -102,6 +103,7 @@ impl Broker {
             self.discard(message, &entry);
         } else {
             // Whoever writes it to the socket reads and deletes it.
+            self.messages -= 1;
             self.stored_bytes -= entry.length;
         }
     }
@@ -133,7 +135,6 @@ pub(super) fn content(
     entry: &Entry,
     no_ack: bool,
 ) -> Content {
-    debug_assert!(entry.body.is_some() || entry.stored == Stored::Yes);
     Content {
         purpose,
         channel,
@@ -141,7 +142,7 @@ pub(super) fn content(
         properties: entry.envelope.properties.clone(),
         length: entry.length,
         body: match &entry.body {
-            Some(bytes) => Body::Memory(bytes.clone()),
+            Some(held) => Body::Held(Arc::clone(held)),
             None => Body::Disk { id, delete: no_ack },
         },
     }

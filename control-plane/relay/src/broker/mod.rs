@@ -15,6 +15,7 @@ mod recovery;
 #[cfg(test)]
 mod tests;
 
+use crate::body_memory::Gauge;
 use crate::limits::Limits;
 use crate::persistence::{Op, Storage};
 use crate::queue::backlog::{Entry, Stored};
@@ -44,8 +45,10 @@ pub(crate) struct Broker {
     deadlines: Deadlines,
     next_queue: QueueId,
     next_message: MessageId,
-    /// Bytes of bodies that queues keep in memory.
-    body_memory: usize,
+    /// Bodies in memory.
+    memory: Arc<Gauge>,
+    /// Messages in all queues, waiting or delivered.
+    messages: u64,
     /// Bytes of bodies in the store.
     stored_bytes: u64,
 }
@@ -58,6 +61,7 @@ impl Broker {
         storage: Storage,
         counters: Arc<Counters>,
     ) -> Self {
+        let memory = Gauge::new(limits.body_memory_bytes);
         Self {
             vhost: vhost.into(),
             limits,
@@ -70,24 +74,15 @@ impl Broker {
             deadlines: Deadlines::default(),
             next_queue: 1,
             next_message: 1,
-            body_memory: 0,
+            memory,
+            messages: 0,
             stored_bytes: 0,
         }
     }
 
     /// Forgets a message that left its queue for good.
     fn discard(&mut self, id: MessageId, entry: &Entry) {
-        self.release_memory(entry);
-        self.release_store(id, entry);
-    }
-
-    fn release_memory(&mut self, entry: &Entry) {
-        if let Some(body) = &entry.body {
-            self.body_memory -= body.len();
-        }
-    }
-
-    fn release_store(&mut self, id: MessageId, entry: &Entry) {
+        self.messages -= 1;
         if entry.stored != Stored::No {
             self.stored_bytes -= entry.length;
             self.storage.send(Op::Delete(id));
@@ -105,19 +100,20 @@ impl Broker {
             };
             if *committed {
                 entry.stored = Stored::Yes;
-                if self.body_memory > self.limits.body_memory_bytes
-                    && let Some(body) = entry.body.take()
-                {
-                    self.body_memory -= body.len();
-                }
                 continue;
             }
             entry.stored = Stored::No;
             self.stored_bytes -= entry.length;
-            // Its publisher keeps it; what is delivered already stays so.
-            if let Some(entry) = queue.backlog.withdraw(*id) {
+            // Its publisher keeps it. What is delivered already stays so, unless
+            // its body was to come from the store.
+            let lost = entry.body.is_none();
+            let gone = match queue.backlog.withdraw(*id) {
+                None if lost => queue.backlog.settle(*id),
+                withdrawn => withdrawn,
+            };
+            if let Some(entry) = gone {
                 count(&self.counters.refused);
-                self.release_memory(&entry);
+                self.discard(*id, &entry);
             }
         }
     }
@@ -132,7 +128,7 @@ impl Broker {
             consumers: sum(|queue| queue.consumers.len()),
             ready: sum(|queue| queue.backlog.ready()),
             unacked: sum(|queue| queue.backlog.unacked()),
-            body_memory_bytes: self.body_memory as u64,
+            body_memory_bytes: self.memory.used() as u64,
             stored_bytes: self.stored_bytes,
             ..self.counters.snapshot()
         }

@@ -45,6 +45,19 @@ impl ChannelState {
         self.last_tag
     }
 
+    /// One delivery to a consumer is settled.
+    pub fn settled(&mut self, tag: &Arc<str>) {
+        // A cancelled consumer's tag may be in use again: the new one owes
+        // nothing for the old one.
+        let same = self
+            .consumers
+            .get_key_value(tag)
+            .is_some_and(|(current, _)| Arc::ptr_eq(current, tag));
+        if same && let Some(consumer) = self.consumers.get_mut(tag) {
+            consumer.unacked -= 1;
+        }
+    }
+
     /// Whether its consumer `tag` may get another message.
     pub fn accepts(&self, tag: &str, most: usize) -> bool {
         let below = |limit: u16, have: usize| limit == 0 || have < usize::from(limit);

@@ -1,6 +1,7 @@
 //! From a publisher to the queues.
 
 use super::Broker;
+use crate::body_memory::HeldBody;
 use crate::confirm::Confirm;
 use crate::exception::Exception;
 use crate::persistence::{Insert, Op};
@@ -50,9 +51,11 @@ impl Broker {
             properties: message.properties.clone(),
             persistent: message.persistent,
         });
+        // Without room in memory the body goes to the disk and comes from there.
+        let body = self.memory.hold(&message.body);
         let mut accepted = false;
         for id in queues {
-            if self.enqueue(id, &envelope, message, now) {
+            if self.enqueue(id, &envelope, body.clone(), message, now) {
                 accepted = true;
                 self.pump(id, now);
             } else if let Some(confirm) = &message.confirm {
@@ -88,19 +91,19 @@ impl Broker {
         &mut self,
         queue_id: QueueId,
         envelope: &Arc<Envelope>,
+        body: Option<Arc<HeldBody>>,
         message: &Publication,
         now: u64,
     ) -> bool {
         let length = message.body.len() as u64;
-        if !self.make_room(queue_id, length) {
+        if self.messages >= self.limits.max_messages || !self.make_room(queue_id, length) {
             return false;
         }
         let Some(queue) = self.queues.get_mut(&queue_id) else {
             return false;
         };
         let survives = queue.is_stored() && message.persistent;
-        let crowded = self.body_memory + message.body.len() > self.limits.body_memory_bytes;
-        let to_disk = survives || crowded;
+        let to_disk = survives || body.is_none();
         if to_disk && self.stored_bytes + length > self.limits.max_stored_bytes {
             return false;
         }
@@ -115,14 +118,14 @@ impl Broker {
             id,
             Entry {
                 envelope: Arc::clone(envelope),
-                body: Some(message.body.clone()),
+                body,
                 length,
                 expires,
                 redelivered: false,
                 stored: if to_disk { Stored::Pending } else { Stored::No },
             },
         );
-        self.body_memory += message.body.len();
+        self.messages += 1;
         if to_disk {
             self.stored_bytes += length;
             // A message that is only parked is as safe as it asked to be.

@@ -49,6 +49,7 @@ impl Broker {
             return;
         };
         self.stored_bytes += message.length;
+        self.messages += 1;
         queue.backlog.insert(
             message.id,
             Entry {

@@ -149,20 +149,16 @@ fn one_queue_that_refuses_makes_a_refusal_though_others_accept() {
 }
 
 #[test]
-fn bodies_leave_memory_only_when_they_are_safe_and_memory_is_short() {
+fn bodies_that_memory_has_no_room_for_are_on_disk_only() {
     let mut bench = Bench::new(|limits| limits.body_memory_bytes = 10);
     let queue = bench.durable("q");
     for _ in 0..3 {
         bench.publish("", "q", b"12345", true);
     }
-    let inserts = bench.inserts();
-    assert_eq!(bench.broker.stats().body_memory_bytes, 15);
-    for insert in &inserts {
-        bench.broker.stored(&[(queue, insert.id, true)]);
-    }
     let stats = bench.broker.stats();
     assert_eq!((stats.body_memory_bytes, stats.stored_bytes), (10, 15));
     // A transient message beyond the bound is parked, one within it is not.
+    bench.inserts();
     bench.publish("", "q", b"12345", false);
     let parked = bench.inserts();
     assert!(!parked[0].survives && parked[0].confirm.is_none());
@@ -175,27 +171,102 @@ fn bodies_leave_memory_only_when_they_are_safe_and_memory_is_short() {
 }
 
 #[test]
-fn a_message_the_store_refused_is_withdrawn_unless_it_is_delivered() {
+fn a_body_counts_until_its_consumer_has_taken_it() {
     let mut bench = Bench::new(|_| {});
     let queue = bench.durable("q");
-    bench.publish("", "q", b"delivered", true);
-    bench.publish("", "q", b"waiting", true);
+    bench.publish("", "q", b"12345", false);
+    assert_eq!(bench.answer(), Some(true));
+    let got = bench.broker.get(CONNECTION, 1, queue, true, 0);
+    assert_eq!(got, Got::Message);
+    let stats = bench.broker.stats();
+    assert_eq!((stats.ready, stats.body_memory_bytes), (0, 5));
+    drop(bench.outbox.take());
+    assert_eq!(bench.broker.stats().body_memory_bytes, 0);
+}
+
+#[test]
+fn a_message_the_store_refused_is_withdrawn_unless_it_is_delivered() {
+    let mut bench = Bench::new(|limits| limits.body_memory_bytes = 20);
+    let queue = bench.durable("q");
+    for body in [&b"delivered"[..], b"waiting", b"delivered from the disk"] {
+        bench.publish("", "q", body, true);
+    }
     let inserts = bench.inserts();
-    assert_eq!(
-        bench.broker.get(CONNECTION, 1, queue, false, 0),
-        Got::Message
-    );
+    let get = |bench: &mut Bench| bench.broker.get(CONNECTION, 1, queue, false, 0);
+    for _ in 0..3 {
+        assert_eq!(get(&mut bench), Got::Message);
+    }
+    let settle = |bench: &mut Bench, tag, settlement| {
+        bench
+            .broker
+            .settle(CONNECTION, 1, tag, false, settlement, 0)
+            .expect("settled");
+    };
+    settle(&mut bench, 2, Settlement::Requeue);
+    bench.outbox.drain();
     let outcomes: Vec<_> = inserts.iter().map(|i| (queue, i.id, false)).collect();
     bench.broker.stored(&outcomes);
+    // Neither the waiting one nor the one whose body is nowhere is left.
     let stats = bench.broker.stats();
-    assert_eq!((stats.ready, stats.unacked, stats.refused), (0, 1, 1));
+    assert_eq!((stats.ready, stats.unacked, stats.refused), (0, 1, 2));
     assert_eq!((stats.stored_bytes, stats.body_memory_bytes), (0, 9));
+    settle(&mut bench, 1, Settlement::Acknowledge);
+    settle(&mut bench, 3, Settlement::Requeue);
+    assert_eq!(bench.deletions(), 0, "they never were in the store");
+    let stats = bench.broker.stats();
+    assert_eq!((stats.ready, stats.unacked), (0, 0));
+    assert_eq!(stats.body_memory_bytes, 0);
+}
+
+#[test]
+fn a_reused_consumer_tag_owes_nothing_for_its_former_owner() {
+    let mut bench = Bench::new(|_| {});
+    let queue = bench.durable("q");
+    bench.publish("", "q", b"x", false);
+    let consume = |bench: &mut Bench| {
+        let request = ConsumeRequest {
+            connection: CONNECTION,
+            channel: 1,
+            queue,
+            tag: "t".into(),
+            no_ack: false,
+            exclusive: false,
+            reply: false,
+        };
+        bench.broker.consume(request, 0).expect("a consumer");
+    };
+    consume(&mut bench);
+    bench.broker.cancel(CONNECTION, 1, "t", 0);
+    consume(&mut bench);
     bench
         .broker
-        .settle(CONNECTION, 1, 1, false, Settlement::Acknowledge, 0)
+        .settle(CONNECTION, 1, 1, false, Settlement::Requeue, 0)
         .expect("settled");
-    assert_eq!(bench.deletions(), 0, "it never was in the store");
-    assert_eq!(bench.broker.stats().body_memory_bytes, 0);
+    let stats = bench.broker.stats();
+    assert_eq!((stats.unacked, stats.delivered), (1, 2));
+    bench
+        .broker
+        .settle(CONNECTION, 1, 2, false, Settlement::Acknowledge, 0)
+        .expect("settled");
+    assert_eq!(bench.broker.stats().unacked, 0);
+}
+
+#[test]
+fn all_queues_together_are_bounded() {
+    let mut bench = Bench::new(|limits| limits.max_messages = 2);
+    let queue = bench.durable("q");
+    bench.durable("r");
+    for (name, accepted) in [("q", true), ("r", true), ("r", false)] {
+        bench.publish("", name, b"x", false);
+        assert_eq!(bench.answer(), Some(accepted));
+    }
+    assert_eq!(
+        bench.broker.get(CONNECTION, 1, queue, true, 0),
+        Got::Message
+    );
+    bench.outbox.drain();
+    bench.publish("", "r", b"x", false);
+    assert_eq!(bench.answer(), Some(true));
 }
 
 #[test]

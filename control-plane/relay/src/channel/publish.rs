@@ -231,7 +231,10 @@ fn send_back(context: &Context<'_>, message: &mut Publication) {
         method: encode_method(context.number, &method),
         properties: message.properties.clone(),
         length: message.body.len() as u64,
-        body: Body::Memory(message.body.clone()),
+        body: Body::Own {
+            bytes: message.body.clone(),
+            permit: message.permit.clone(),
+        },
     });
 }
 

@@ -12,6 +12,8 @@ pub(super) struct Activity {
     pub written: Instant,
     /// Since when the client takes none of what is to be written.
     pub stuck: Option<Instant>,
+    /// Since when a frame is incomplete.
+    pub partial: Option<Instant>,
     /// Input is not read at the moment, so its absence means nothing.
     pub reading: bool,
 }
@@ -49,6 +51,12 @@ impl Connection {
                 (
                     since + limits.write_timeout,
                     Due::End("it does not read what is sent to it"),
+                )
+            }),
+            activity.partial.map(|since| {
+                (
+                    since + limits.content_timeout,
+                    Due::End("a frame was not sent in time"),
                 )
             }),
             content.map(|at| (at, Due::End("a message was not sent in time"))),

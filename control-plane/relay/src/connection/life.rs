@@ -46,6 +46,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite>(
             read: now,
             written: now,
             stuck: None,
+            partial: None,
             reading: true,
         },
     };
@@ -160,7 +161,12 @@ impl Life {
 
     /// Processes what was read, and gets what is to be written.
     fn prepare(&mut self) {
+        if matches!(self.connection.stage, Stage::Closing | Stage::Done) {
+            // Whatever was waited for does not matter any more.
+            self.wait = None;
+        }
         let mut wanted = 1;
+        let before = self.input.len();
         while self.wait.is_none() && !self.outbox.is_backed_up() {
             match self.connection.process(&mut self.input) {
                 Input::Wants(bytes) => {
@@ -193,6 +199,13 @@ impl Life {
         if self.activity.reading && !was_reading {
             self.activity.read = Instant::now();
         }
+        self.activity.partial = if self.input.is_empty() || !self.activity.reading {
+            None
+        } else if self.input.len() < before {
+            Some(Instant::now())
+        } else {
+            self.activity.partial.or_else(|| Some(Instant::now()))
+        };
         self.make_space(wanted);
     }
 

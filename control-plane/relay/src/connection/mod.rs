@@ -225,7 +225,13 @@ impl Connection {
         if exception.scope == Scope::Channel
             && let Some(channel) = self.channels.get_mut(&number)
         {
-            tracing::info!(connection = self.id, channel = number, error = %exception, "The relay closed a channel.");
+            // Quoted: it may repeat what the client sent.
+            tracing::info!(
+                connection = self.id,
+                channel = number,
+                error = ?exception.text,
+                "The relay closed a channel."
+            );
             count(&self.shared.counters.channels_failed);
             channel.close();
             self.shared
@@ -239,7 +245,11 @@ impl Connection {
             self.outbox.method(number, &AMQPClass::Channel(close));
             return;
         }
-        tracing::info!(connection = self.id, error = %exception, "The relay closed a connection.");
+        tracing::info!(
+            connection = self.id,
+            error = ?exception.text,
+            "The relay closed a connection."
+        );
         count(&self.shared.counters.connections_failed);
         let started = self.stage != Stage::Header;
         self.leave_broker();

@@ -1,26 +1,31 @@
 //! What waits to be written to one connection. Anybody may add to it; only the
 //! connection's task takes from it.
 
+use crate::body_memory::HeldBody;
 use crate::codec::encode_method;
 use crate::queue::MessageId;
 use amq_protocol::protocol::{AMQPClass, basic};
 use bytes::Bytes;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 /// Memory of an entry beside its body, roughly.
 const ENTRY_COST: usize = 192;
 
-/// Where the bytes of a content are.
+/// Where the bytes of a content are, and what accounts for them until they are
+/// written.
 #[derive(Debug, Clone)]
 pub(crate) enum Body {
-    Memory(Bytes),
-    /// In the store; deleted there when read, if nobody will acknowledge it.
-    Disk {
-        id: MessageId,
-        delete: bool,
+    /// In memory, as part of a queue's.
+    Held(Arc<HeldBody>),
+    /// In memory, with its publisher's share of what may be in flight.
+    Own {
+        bytes: Bytes,
+        permit: Option<Arc<OwnedSemaphorePermit>>,
     },
+    /// In the store; deleted there when read, if nobody will acknowledge it.
+    Disk { id: MessageId, delete: bool },
 }
 
 /// Who the content is for, which decides whose buffer it fills.
@@ -49,7 +54,8 @@ impl Content {
     fn cost(&self) -> usize {
         ENTRY_COST
             + match &self.body {
-                Body::Memory(bytes) => bytes.len(),
+                Body::Held(held) => held.bytes.len(),
+                Body::Own { bytes, .. } => bytes.len(),
                 Body::Disk { .. } => 0,
             }
     }
@@ -203,7 +209,10 @@ mod tests {
             method: Vec::new(),
             properties: Bytes::new(),
             length: length as u64,
-            body: Body::Memory(vec![0; length].into()),
+            body: Body::Own {
+                bytes: vec![0; length].into(),
+                permit: None,
+            },
         }
     }
 

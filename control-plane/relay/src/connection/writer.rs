@@ -2,6 +2,7 @@
 //! message.
 
 use super::outbox::{Body, Content, Outbox, Outgoing, Purpose};
+use crate::body_memory::HeldBody;
 use crate::codec::{encode_method, put_body, put_content_header};
 use crate::frame_guard::OVERHEAD;
 use crate::persistence::{Op, StoreFailed};
@@ -21,8 +22,21 @@ pub(super) type Load = Result<Option<(Bytes, Option<OwnedSemaphorePermit>)>, Sto
 struct Rest {
     channel: u16,
     bytes: Bytes,
-    /// For a body that came from the disk: its share of the memory for those.
-    _permit: Option<OwnedSemaphorePermit>,
+    /// Accounts for the bytes until the last one is written.
+    _account: Account,
+}
+
+/// What accounts for a body in memory.
+enum Account {
+    Held {
+        _body: Arc<HeldBody>,
+    },
+    Own {
+        _permit: Option<Arc<OwnedSemaphorePermit>>,
+    },
+    Loaded {
+        _permit: Option<OwnedSemaphorePermit>,
+    },
 }
 
 /// A content whose body comes from the disk.
@@ -85,9 +99,17 @@ impl Writer {
 
     fn start(&mut self, content: Box<Content>, shared: &Arc<Shared>) {
         match &content.body {
-            Body::Memory(bytes) => {
-                let bytes = bytes.clone();
-                self.put(&content, bytes, None);
+            Body::Held(held) => {
+                let account = Account::Held {
+                    _body: Arc::clone(held),
+                };
+                self.put(&content, held.bytes.clone(), account);
+            }
+            Body::Own { bytes, permit } => {
+                let account = Account::Own {
+                    _permit: permit.clone(),
+                };
+                self.put(&content, bytes.clone(), account);
             }
             Body::Disk { id, delete } => {
                 let (id, delete) = (*id, *delete);
@@ -103,7 +125,7 @@ impl Writer {
         }
     }
 
-    fn put(&mut self, content: &Content, bytes: Bytes, permit: Option<OwnedSemaphorePermit>) {
+    fn put(&mut self, content: &Content, bytes: Bytes, account: Account) {
         self.buffer.extend_from_slice(&content.method);
         put_content_header(
             &mut self.buffer,
@@ -115,7 +137,7 @@ impl Writer {
             self.body = Some(Rest {
                 channel: content.channel,
                 bytes,
-                _permit: permit,
+                _account: account,
             });
         }
     }
@@ -129,7 +151,9 @@ impl Writer {
             return Ok(());
         };
         match load? {
-            Some((bytes, permit)) => self.put(&content, bytes, permit),
+            Some((bytes, permit)) => {
+                self.put(&content, bytes, Account::Loaded { _permit: permit });
+            }
             // Its queue was deleted in the meantime. Who asked with
             // `basic.get` still needs an answer.
             None if content.purpose == Purpose::Reply => {

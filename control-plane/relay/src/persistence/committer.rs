@@ -146,8 +146,12 @@ impl Committer {
                     let _ = reply.send(committed);
                 }
                 Op::Fetch {
-                    id, delete: true, ..
+                    id,
+                    delete: true,
+                    reply: None,
                 } if !committed => self.kept.push(Op::Delete(id)),
+                // Not reached before the transaction failed.
+                Op::Fetch { reply: Some(_), .. } if !committed => self.kept.push(op),
                 Op::Barrier(None) | Op::Fetch { .. } | Op::Attach(_) | Op::Stop => {}
                 other if !committed => self.kept.push(other),
                 _ => {}

@@ -2,6 +2,7 @@
 //! not yet acknowledged.
 
 use super::MessageId;
+use crate::body_memory::HeldBody;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -30,7 +31,7 @@ pub(crate) enum Stored {
 pub(crate) struct Entry {
     pub envelope: Arc<Envelope>,
     /// `None` when the body is on disk only.
-    pub body: Option<Bytes>,
+    pub body: Option<Arc<HeldBody>>,
     pub length: u64,
     /// Milliseconds since the epoch.
     pub expires: Option<u64>,

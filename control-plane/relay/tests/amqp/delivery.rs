@@ -4,10 +4,14 @@ use crate::support::*;
 use futures_util::StreamExt;
 use lapin::ExchangeKind;
 use lapin::options::{
-    BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions,
-    ExchangeDeclareOptions, QueueBindOptions, QueueDeleteOptions,
+    BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions,
+    BasicPublishOptions, BasicQosOptions, ExchangeDeclareOptions, QueueBindOptions,
+    QueueDeleteOptions,
 };
 use lapin::types::FieldTable;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_bound_queue_gets_what_is_published_to_its_exchange() {
@@ -219,4 +223,89 @@ async fn consumers_hear_that_their_queue_is_gone() {
     assert!(end.expect("in time").is_none(), "the consumer ended");
     // The channel goes on.
     declare(&channel, "q2", &[]).await;
+}
+
+/// Acknowledges most of what it gets, puts some back, and leaves in the middle
+/// now and then, holding messages.
+async fn moody_consumer(
+    server: &Server,
+    mood: u32,
+    done: &RefCell<BTreeMap<u32, u32>>,
+    all: usize,
+) {
+    let mut step = mood;
+    while done.borrow().len() < all {
+        let channel = server.channel().await;
+        channel
+            .basic_qos(5, BasicQosOptions::default())
+            .await
+            .expect("prefetch");
+        let mut consumer = consume(&channel, "q").await;
+        while done.borrow().len() < all {
+            let wait = tokio::time::timeout(Duration::from_millis(200), consumer.next());
+            let Ok(Some(Ok(delivery))) = wait.await else {
+                continue;
+            };
+            step = step.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            match step >> 24 {
+                0..10 => break,
+                10..60 => {
+                    let again = BasicNackOptions {
+                        requeue: true,
+                        multiple: false,
+                    };
+                    delivery.nack(again).await.expect("sent");
+                }
+                _ => {
+                    let id = u32::from_be_bytes(delivery.data[..4].try_into().expect("an id"));
+                    ack(&delivery).await;
+                    *done.borrow_mut().entry(id).or_default() += 1;
+                }
+            }
+        }
+        channel.close(200, "leaving".into()).await.expect("closed");
+    }
+}
+
+#[tokio::test]
+async fn many_clients_settle_every_message_exactly_once() {
+    const PUBLISHERS: u32 = 4;
+    const EACH: u32 = 150;
+    let server = Server::with(|config| config.limits.body_memory_bytes = 30_000).await;
+    declare(&server.channel().await, "q", &[]).await;
+    let done = RefCell::new(BTreeMap::new());
+    let all = (PUBLISHERS * EACH) as usize;
+    let publishers = (0..PUBLISHERS).map(|publisher| {
+        let server = &server;
+        async move {
+            let channel = server.channel().await;
+            select_confirms(&channel).await;
+            for number in 0..EACH {
+                let mut body = (publisher * EACH + number).to_be_bytes().to_vec();
+                body.resize(4 + (number as usize * 37) % 2000, 0);
+                let answer = publish_confirmed(&channel, "q", &body, persistent()).await;
+                assert!(answer.is_ack());
+            }
+        }
+    });
+    let consumers = (0..3).map(|mood| moody_consumer(&server, mood, &done, all));
+    let work = async {
+        tokio::join!(
+            futures_util::future::join_all(publishers),
+            futures_util::future::join_all(consumers),
+        )
+    };
+    tokio::time::timeout(2 * PATIENCE, work)
+        .await
+        .expect("everything settled in time");
+    assert!(done.borrow().values().all(|count| *count == 1));
+    server
+        .until("an empty relay", |s| {
+            s.ready == 0 && s.unacked == 0 && s.stored_bytes == 0 && s.body_memory_bytes == 0
+        })
+        .await;
+    assert_eq!(
+        server.relay.stats().acknowledged,
+        u64::from(PUBLISHERS * EACH)
+    );
 }

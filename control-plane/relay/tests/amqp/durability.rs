@@ -80,7 +80,9 @@ struct Known {
     /// Acknowledgements that a later confirm on their channel has proven
     /// received.
     acknowledged: BTreeSet<u32>,
-    /// Acknowledgements sent.
+    /// Acknowledgements sent to the relay that runs now.
+    sent: BTreeSet<u32>,
+    /// Acknowledgements sent to any: these may be gone, or return once.
     maybe_acknowledged: BTreeSet<u32>,
 }
 
@@ -95,9 +97,7 @@ async fn work(channel: &Channel, known: &mut Known, first: u32, steps: u32, rand
             .is_ack()
         {
             known.confirmed.insert(id);
-            known
-                .acknowledged
-                .extend(known.maybe_acknowledged.iter().copied());
+            known.acknowledged.append(&mut known.sent);
         }
         if random.below(3) == 0 {
             let got = channel
@@ -105,6 +105,7 @@ async fn work(channel: &Channel, known: &mut Known, first: u32, steps: u32, rand
                 .await
                 .expect("an answer");
             if let Some(got) = got {
+                known.sent.insert(number(&got.data));
                 known.maybe_acknowledged.insert(number(&got.data));
                 ack(&got.delivery).await;
             }
@@ -163,6 +164,7 @@ async fn a_killed_relay_keeps_what_it_confirmed_and_forgets_what_was_acknowledge
         }
         next_id += unconfirmed;
         relay.kill();
+        known.sent.clear();
 
         let relay = Process::spawn(directory.path(), &[]);
         let found = drain(&relay.channel().await).await;

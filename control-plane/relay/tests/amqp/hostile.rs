@@ -209,6 +209,24 @@ async fn a_message_must_be_sent_in_time() {
 }
 
 #[tokio::test]
+async fn a_frame_must_be_sent_in_time() {
+    let server = Server::with(|config| {
+        config.limits.content_timeout = Duration::from_millis(200);
+    })
+    .await;
+    let mut raw = Raw::open(server.address()).await;
+    // Large enough to cost memory, and no heartbeats to miss.
+    raw.send(&[3, 0, 1, 0, 1, 0, 0, 0]).await;
+    assert!(raw.frame().await.is_none());
+    // Frames that are whole have all the time in the world between them.
+    let mut patient = Raw::open(server.address()).await;
+    server
+        .until("the other one gone", |s| s.connections == 1)
+        .await;
+    patient.open_channel(2).await;
+}
+
+#[tokio::test]
 async fn announced_bodies_share_the_memory_there_is() {
     let server = Server::with(|config| {
         config.limits.max_message_bytes = 1024 * 1024;

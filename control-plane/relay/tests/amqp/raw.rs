@@ -18,8 +18,10 @@ pub struct Raw {
 
 impl Raw {
     pub async fn dial(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        stream.set_nodelay(true).expect("no delay");
         Self {
-            stream: TcpStream::connect(address).await.expect("a connection"),
+            stream,
             input: Vec::new(),
         }
     }
