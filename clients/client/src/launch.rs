@@ -13,6 +13,9 @@ use crate::http::Api;
 const SYNTAX_VERSION: u16 = 2;
 /// How far the validity begins in the past: clocks differ.
 const CLOCK_ALLOWANCE: Duration = Duration::from_secs(60);
+/// Questions that far apart are different actions; 1000 ms of it are less than a
+/// minute of seconds.
+const DISTINCT: Duration = Duration::from_millis(17);
 /// Longest default name; more is cut.
 const NAME_LENGTH: usize = 100;
 /// The most agents a target question asks for.
@@ -69,11 +72,20 @@ pub fn default_name(words: &[String]) -> String {
 /// Dates an action from now for `period`, unless it has dates: an action that
 /// somebody has signed already must keep them. Says whether it set them.
 pub fn date(action: &mut Action, period: Duration) -> bool {
+    date_at(action, period, Time::now().to_utc())
+}
+
+/// Signatures cover whole seconds, and agents take an action whose signed text
+/// they have seen for a replay. So the fraction of the second goes into the start
+/// of the validity: the same question asked again a moment later is another one.
+fn date_at(action: &mut Action, period: Duration, now: Time) -> bool {
     if !action.validfrom.is_zero() {
         return false;
     }
-    let now = Time::now().to_utc();
-    action.validfrom = now - CLOCK_ALLOWANCE;
+    let fraction = now.since(Time::from_unix(now.unix_seconds()));
+    let apart = fraction.as_millis() / DISTINCT.as_millis();
+    let earlier = Duration::from_secs(u64::try_from(apart).unwrap_or(0));
+    action.validfrom = now - CLOCK_ALLOWANCE - earlier;
     action.expireafter = now + period;
     true
 }
@@ -131,12 +143,27 @@ mod tests {
     fn dates_are_set_once_and_then_kept() {
         let mut action = Action::default();
         assert!(date(&mut action, Duration::from_secs(300)));
-        assert_eq!(
-            action.expireafter.since(action.validfrom),
-            Duration::from_secs(360)
-        );
+        let valid = action.expireafter.since(action.validfrom).as_secs();
+        assert!((360..420).contains(&valid), "{valid}");
         let before = action.clone();
         assert!(!date(&mut action, Duration::from_secs(5)));
         assert_eq!(action, before);
+    }
+
+    #[test]
+    fn the_same_question_asked_again_within_a_second_or_two_is_another_action() {
+        let start = Time::from_unix(1_700_000_000);
+        let mut signed = std::collections::BTreeSet::new();
+        let moments = (0..2500).step_by(17);
+        let count = moments.clone().count();
+        for moment in moments {
+            let mut action = Action::default();
+            let now = start + Duration::from_millis(moment);
+            assert!(date_at(&mut action, Duration::from_secs(300), now));
+            let allowance = now.since(action.validfrom);
+            assert!((60..120).contains(&allowance.as_secs()), "{allowance:?}");
+            signed.insert(mig_protocol::signing_string(&action));
+        }
+        assert_eq!(signed.len(), count);
     }
 }
