@@ -29,8 +29,8 @@ struct Program {
 /// Builds and runs the tests; fails when one fails or is skipped unexpectedly.
 pub fn run(options: &Options) -> Outcome<()> {
     packages::for_tests();
-    let plugins = ["build", "-p", "mig-plugin-file", "-p", "mig-plugin-example"];
-    building::build("the module plugins", &plugins)?;
+    // Tests of the whole run the programs, and several run the plugins.
+    building::build("programs and plugins", &["build", "--workspace"])?;
     let programs = build(options)?;
     let work = tempfile::Builder::new()
         .prefix("mig-test-")
@@ -38,9 +38,10 @@ pub fn run(options: &Options) -> Outcome<()> {
         .map_err(|error| format!("cannot make a temporary directory: {error}"))?;
     let log = work.path().join("skips");
     std::fs::write(&log, "").map_err(|error| format!("{}: {error}", log.display()))?;
-    for path in [work.path(), &log] {
-        // The tests may run as another user.
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777))
+    // The tests may run as another user; sticky as /tmp is, or nothing below it
+    // would be safe to load plugins from.
+    for (path, mode) in [(work.path(), 0o1777), (log.as_path(), 0o666)] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
             .map_err(|error| format!("{}: {error}", path.display()))?;
     }
     let mut failed = Vec::new();

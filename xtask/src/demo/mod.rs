@@ -1,9 +1,6 @@
 //! `cargo xtask demo`: a real investigation on this machine.
 
-mod certificates;
-mod configuration;
 mod expectation;
-mod processes;
 mod site;
 
 use std::process::Command;

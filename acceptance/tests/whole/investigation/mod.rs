@@ -1,0 +1,9 @@
+//! The path of an investigation: asked with `mig`, answered by a real agent.
+
+mod agent_modes;
+mod found;
+mod local;
+mod plugins;
+mod privacy;
+mod selection;
+mod trust;
