@@ -13,6 +13,11 @@ use crate::destination::Destination;
 use crate::line::Line;
 use crate::{LoggingError, Settings, Severity};
 
+/// How the targets of our own events begin. What libraries say is for
+/// developers: they call an orderly end of a connection an error, and every
+/// failure that matters reaches one of our own lines.
+const OURS: &str = "mig";
+
 /// Turns events into lines.
 pub(crate) struct LineLayer {
     threshold: Severity,
@@ -51,9 +56,12 @@ where
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut line = Line::default();
         event.record(&mut line);
-        let severity = line
-            .severity
-            .unwrap_or(Severity::of(*event.metadata().level()));
+        let severity = if event.metadata().target().starts_with(OURS) {
+            line.severity
+                .unwrap_or(Severity::of(*event.metadata().level()))
+        } else {
+            Severity::Debug
+        };
         if severity > self.threshold {
             return;
         }

@@ -91,6 +91,21 @@ fn an_emergency_is_written_whatever_the_level_and_keeps_its_rank() {
 }
 
 #[test]
+fn what_libraries_say_is_for_developers() {
+    let folder = tempfile::tempdir().unwrap();
+    for (level, expected) in [
+        (Severity::Info, vec![]),
+        (Severity::Debug, vec!["- - - [debug] closed"]),
+    ] {
+        let path = folder.path().join(level.label());
+        with_log(&file_settings(&path, 0, level), || {
+            tracing::error!(target: "lapin::io_loop", "closed");
+        });
+        assert_eq!(lines(&path), expected);
+    }
+}
+
+#[test]
 fn a_name_with_line_breaks_and_escapes_stays_on_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
