@@ -8,7 +8,7 @@ use mig_protocol::Action;
 use mig_testkit::wait_until;
 
 use super::batch::{Batch, Kind, Launched};
-use super::victim::Victim;
+use super::victim::{Points, Victim};
 use crate::setup::asking::api;
 use crate::setup::database::{Command, Database};
 use crate::setup::{PASSWD, PATIENCE, Whole, marks};
@@ -137,7 +137,7 @@ impl Ledger {
 
     /// The last look: nothing came later, nothing is left on the way, each
     /// module ran as often as it may, and the API counts the same.
-    pub fn close(mut self, whole: &mut Whole, victim: Victim) {
+    pub fn close(mut self, whole: &mut Whole, victim: Victim, points: Points) {
         wait_until("the outbox being empty", PATIENCE, || {
             self.database.outbox().is_empty()
         });
@@ -170,11 +170,21 @@ impl Ledger {
             );
         }
         let over = self.over.len();
+        let failed = self
+            .over
+            .values()
+            .filter(|command| command.status == "failed");
+        let failed = failed.count();
         println!(
-            "{victim:?}: {over} commands, {} of accepted actions",
+            "{victim:?}: {over} commands, {} of accepted actions; {failed} failed with the reason",
             self.accepted.len()
         );
         assert!(over >= self.accepted.len());
+        if victim == Victim::Worker {
+            // Nobody else's operation suffered.
+            assert!(failed <= points.workers, "{failed} failed of {points}");
+            assert!(failed > 0, "no worker was killed in time: {points}");
+        }
         whole.assert_agent_lives();
         whole.agent.stop().unwrap();
         whole.server.stop().unwrap();

@@ -21,7 +21,7 @@ use ledger::Ledger;
 use victim::{Moment, Victim};
 
 /// Points of all tests here together, unless the environment says otherwise.
-const POINTS: usize = 80;
+const POINTS: usize = 200;
 /// A bound on the rounds, should kills keep coming too late.
 const ROUNDS_PER_POINT: usize = 4;
 
@@ -67,7 +67,7 @@ fn interrupt(victim: Victim) {
         let batch = Batch::choose(&mut random, &format!("{victim:?} {round}"));
         points += one_round(&mut whole, &mut ledger, victim, &batch, &mut random);
     }
-    ledger.close(&mut whole, victim);
+    ledger.close(&mut whole, victim, points);
 }
 
 /// Posts a batch of actions, kills in the midst of it, starts again what was

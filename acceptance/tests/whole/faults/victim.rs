@@ -175,7 +175,7 @@ pub struct Points {
     /// The command is on its way, with the agent, or its answer on its way.
     sent: usize,
     /// Workers killed.
-    workers: usize,
+    pub workers: usize,
 }
 
 impl Points {
