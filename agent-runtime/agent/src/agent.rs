@@ -21,6 +21,9 @@ use crate::{VERSION, answer, sys};
 /// Commands accepted and not answered at one time; more wait with the relay.
 const COMMANDS: usize = 32;
 
+/// Quiet after which memory is given back.
+const QUIET: Duration = Duration::from_millis(500);
+
 /// Where the agent is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -78,6 +81,8 @@ pub struct Agent {
     active: watch::Sender<usize>,
     unsent: watch::Sender<usize>,
     connected: AtomicBool,
+    /// Something was done that may have left memory behind.
+    worked: Notify,
 }
 
 impl Agent {
@@ -106,6 +111,7 @@ impl Agent {
             active: watch::Sender::new(0),
             unsent: watch::Sender::new(unsent),
             connected: AtomicBool::new(false),
+            worked: Notify::new(),
         }
     }
 
@@ -277,7 +283,7 @@ impl Agent {
         self.count_unsent(journal.totals());
         drop(journal);
         tracing::debug!("the relay has a result");
-        sys::return_memory();
+        self.worked.notify_one();
     }
 
     /// The relay will never take this answer: a notice takes its place.
@@ -405,6 +411,21 @@ impl Agent {
         let path = self.settings.run_directory.join(crate::heartbeat::MARKER);
         if let Err(error) = std::fs::write(&path, self.now().to_string()) {
             tracing::warn!("cannot write {}: {error}", path.display());
+        }
+        self.worked.notify_one();
+    }
+
+    /// Gives memory back whenever there was work and then a moment's quiet, so
+    /// that an idle agent weighs little and a busy one is not disturbed.
+    pub async fn settle(&self) {
+        loop {
+            self.worked.notified().await;
+            while tokio::time::timeout(QUIET, self.worked.notified())
+                .await
+                .is_ok()
+            {}
+            self.until_inactive().await;
+            sys::return_memory();
         }
     }
 

@@ -201,6 +201,8 @@ impl Start {
         if agent.settings().heartbeat_over_http {
             tokio::spawn(heartbeat::post(Arc::clone(&agent)));
         }
+        let settling = Arc::clone(&agent);
+        tokio::spawn(async move { settling.settle().await });
         let mut relay = tokio::spawn(relay::run(Arc::clone(&agent), self.endpoint));
         let whole = checkin_limit(&agent);
         let mut checked_in = Ok(());

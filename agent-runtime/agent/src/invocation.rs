@@ -90,7 +90,7 @@ pub struct Invocation {
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum InvocationError {
     /// A flag that is none.
-    #[error("{0}; see mig-agent -h")]
+    #[error("{0}")]
     Flag(#[from] FlagError),
     /// Words after the flags.
     #[error("unexpected word `{0}`; see mig-agent -h")]

@@ -1,5 +1,10 @@
 //! `mig-agent`.
 
+#[cfg(all(no_unwind_tables, not(panic = "abort")))]
+compile_error!(
+    "the profile `agent` must have panic = \"abort\": build.rs leaves its unwind tables out"
+);
+
 use std::process::ExitCode;
 
 use mig_host::StaticModule;

@@ -13,7 +13,6 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::agent::Agent;
 use crate::answer;
 use crate::intake::Task;
-use crate::sys;
 
 /// What runs modules. The real one is the module store with its workers.
 pub trait Runner: Send + Sync + 'static {
@@ -89,7 +88,6 @@ impl Agent {
         let _ = tokio::task::spawn_blocking(move || {
             let command = Arc::unwrap_or_clone(command);
             agent.finish(entry, command, endings);
-            sys::return_memory();
         })
         .await;
         self.answers_waiting();

@@ -11,6 +11,9 @@ use nix::ifaddrs::getifaddrs;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockaddrLike, SockaddrStorage};
 
+/// Start addresses are rounded down to this; the kernel rounds lengths up. Larger
+/// pages make it refuse, which is harmless.
+const PAGE: usize = 4096;
 /// Most output taken from a helper command.
 const MAX_OUTPUT: u64 = 64 << 10;
 
@@ -28,13 +31,55 @@ pub fn bound_memory() {
     }
 }
 
-/// Gives free memory back to the system after work.
+/// Gives memory back to the system after work: free memory, and the pages of
+/// the program and its libraries that were only read. The latter are in the page
+/// cache and come back by themselves when they are needed.
 pub fn return_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: malloc_trim may be called at any time from any thread.
     unsafe {
         libc::malloc_trim(0);
     }
+    // SAFETY: the callback has the type the function asks for and keeps nothing
+    // of what it is shown.
+    unsafe {
+        libc::dl_iterate_phdr(Some(let_go), std::ptr::null_mut());
+    }
+}
+
+/// Lets go of the segments of one loaded object that cannot be written.
+unsafe extern "C" fn let_go(
+    info: *mut libc::dl_phdr_info,
+    _size: libc::size_t,
+    _data: *mut libc::c_void,
+) -> libc::c_int {
+    // SAFETY: dl_iterate_phdr hands out a valid description, with `dlpi_phnum`
+    // headers, for the time of the call.
+    let (base, headers) = unsafe {
+        let info = &*info;
+        if info.dlpi_phdr.is_null() {
+            return 0;
+        }
+        let headers = std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum));
+        (info.dlpi_addr as usize, headers)
+    };
+    for header in headers {
+        if header.p_type != libc::PT_LOAD || header.p_flags & libc::PF_W != 0 {
+            continue;
+        }
+        let start = base.wrapping_add(header.p_vaddr as usize);
+        let end = start.wrapping_add(header.p_memsz as usize);
+        let page = start & !(PAGE - 1);
+        // SAFETY: a loadable segment without the right to write is a private
+        // mapping of a file and never differs from it, so dropping its pages
+        // loses nothing. Segments with relocations have that right in their
+        // header and are left alone. What is no such mapping is refused by the
+        // kernel.
+        unsafe {
+            libc::madvise(page as *mut libc::c_void, end - page, libc::MADV_DONTNEED);
+        }
+    }
+    0
 }
 
 /// The kernel's name of this host.

@@ -131,3 +131,60 @@ fn a_mistake_rejects_the_file_in_one_line() {
         "{error}"
     );
 }
+
+#[test]
+fn the_sample_configuration_is_valid_and_shows_the_defaults() {
+    let sample = include_str!("../../../../../conf/mig-agent.cfg");
+    mig_config::parse("mig-agent.cfg", sample, SECTIONS).unwrap();
+    // With every commented key switched on it is still valid.
+    let all: String = sample
+        .lines()
+        .map(|line| match line.strip_prefix("; ") {
+            Some(rest)
+                if rest
+                    .split_once(" = ")
+                    .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase())) =>
+            {
+                rest
+            }
+            _ => line,
+        })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let file = mig_config::parse("mig-agent.cfg", &all, SECTIONS).unwrap();
+    for section in SECTIONS {
+        for key in section.keys {
+            let shown = file.has(section.name, key.name) || key.name == "facility";
+            assert!(
+                shown,
+                "[{}] {} is not in the sample",
+                section.name, key.name
+            );
+        }
+    }
+    // What is commented out is what the agent does without it.
+    let without = all.lines().filter(|line| {
+        !line.starts_with("ca =") && !line.starts_with("cert =") && !line.starts_with("key =")
+    });
+    let file = mig_config::parse("a", &without.collect::<Vec<_>>().join("\n"), SECTIONS).unwrap();
+    let (shown, plain) = (read(&file).unwrap(), Settings::default());
+    assert_eq!(shown.heartbeat, plain.heartbeat);
+    assert_eq!(shown.module_timeout, plain.module_timeout);
+    assert_eq!(shown.socket, plain.socket);
+    assert_eq!(shown.api, plain.api);
+    assert_eq!(shown.refresh, plain.refresh);
+    assert_eq!(shown.limits, plain.limits);
+    assert_eq!(shown.history, plain.history);
+    assert_eq!(shown.spool, plain.spool);
+    assert_eq!(shown.clock_tolerance, plain.clock_tolerance);
+    assert_eq!(shown.concurrent_operations, plain.concurrent_operations);
+    assert_eq!(
+        (shown.run_directory, shown.keyring, shown.acl),
+        (plain.run_directory, plain.keyring, plain.acl)
+    );
+    assert_eq!(
+        (shown.immortal, shown.install_service, shown.checkin),
+        (true, true, false)
+    );
+    assert!(!shown.privacy && !shown.only_verify_key && shown.spawn_persistent);
+}
