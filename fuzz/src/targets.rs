@@ -3,7 +3,7 @@
 
 use mig_config::{Key, Kind, Section};
 use mig_plugin_payload::{Manifest, decode, encode};
-use mig_target::Target;
+use mig_target::{AgentFacts, Target};
 
 /// The target of that name.
 pub fn named(name: &str) -> Option<fn(&[u8])> {
@@ -46,7 +46,19 @@ fn target(data: &[u8]) {
     let now = time::OffsetDateTime::UNIX_EPOCH;
     let _ = parsed.sqlite(now, 1);
     let _ = parsed.postgres(now, 1);
-    let _ = parsed.evaluate(now, &mig_target::AgentFacts::default());
+    let facts = AgentFacts {
+        name: "db1.example.net".into(),
+        queueloc: "linux.abc".into(),
+        mode: "daemon".into(),
+        version: "1".into(),
+        pid: 7,
+        environment: serde_json::json!({"os": "linux", "addresses": ["192.0.2.7/24"]}),
+        tags: serde_json::json!({"operator": "it"}),
+    };
+    let _ = parsed.evaluate(now, &facts);
+    // What is printed must mean the same.
+    let again = Target::parse(&parsed.to_string()).expect("own output is readable");
+    assert_eq!(parsed, again);
 }
 
 /// What a plugin file says about itself, before anybody trusts it.

@@ -138,10 +138,14 @@ fn read(keyring: &Path, acl: &Path, only_verify_keys: bool) -> Result<Rules, Tru
         Ok(meta) if meta.len() > MAX_ACL => return Err(failed(io::ErrorKind::FileTooLarge.into())),
         Ok(_) => {
             let json = fs::read(acl).map_err(failed)?;
-            Acl::parse(&json).map_err(|source| TrustError::Acl {
+            let rules = Acl::parse(&json).map_err(|source| TrustError::Acl {
                 path: acl.to_owned(),
                 source,
-            })?
+            })?;
+            for warning in rules.warnings() {
+                tracing::warn!("{}: {warning}", acl.display());
+            }
+            rules
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if !only_verify_keys {

@@ -162,11 +162,15 @@ impl ModuleStore {
     }
 
     fn load_keys(&mut self, options: &StoreOptions) -> PluginKeys {
-        // Without plugins nobody needs the keys.
+        // Without plugins nobody needs the keys, and nobody wants to hear that
+        // there are none.
+        let has_plugins = |directory: &PathBuf| {
+            candidate::files(directory).map_or(true, |files| !files.is_empty())
+        };
         let Some(directory) = options
             .keyring_directory
             .as_ref()
-            .filter(|_| !options.directories.is_empty())
+            .filter(|_| options.directories.iter().any(has_plugins))
         else {
             return PluginKeys::new();
         };
