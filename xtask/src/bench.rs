@@ -39,8 +39,10 @@ pub fn run(options: &Options) -> Outcome<()> {
 
 fn file(arguments: &[String]) -> Outcome<()> {
     packages::for_benches();
-    demo::build_programs()?;
-    build("the bench", &["build", "--release", "-p", "mig-benches"])?;
+    build(
+        "agent and bench",
+        &["build", "--release", "-p", "mig-agent", "-p", "mig-benches"],
+    )?;
     let mut call = cargo();
     call.args([
         "run",

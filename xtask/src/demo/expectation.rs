@@ -1,5 +1,8 @@
 //! Runs `mig` and holds what it prints against what it should print.
 
+use std::io::{self, BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, Sender};
 use std::time::Instant;
 
 use crate::building::Outcome;
@@ -32,20 +35,14 @@ pub fn investigate(
         .arg(site.client_configuration());
     command.args(&words[1..]);
     let start = Instant::now();
-    let output = command
-        .output()
-        .map_err(|error| format!("cannot run mig: {error}"))?;
-    let elapsed = start.elapsed();
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    print!("{stderr}{stdout}");
-    println!(
-        "(exit {}, {} ms)",
-        output.status.code().unwrap_or(-1),
-        elapsed.as_millis()
-    );
+    let Shown {
+        exit,
+        stdout,
+        stderr,
+    } = show(&mut command).map_err(|error| format!("cannot run mig: {error}"))?;
+    println!("(exit {exit}, {} ms)", start.elapsed().as_millis());
     let complain = |what: String| Err(format!("{what}\n{}", site.last_words()));
-    if output.status.code() != Some(expected.exit) {
+    if exit != expected.exit {
         return complain(format!("mig should have exited with {}", expected.exit));
     }
     let shown = if expected.stdout.is_empty() {
@@ -64,6 +61,50 @@ pub fn investigate(
         Some(part) => complain(format!("mig should have said `{part}`")),
         None => Ok(()),
     }
+}
+
+/// What a program printed, after it was shown.
+struct Shown {
+    exit: i32,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs a program and shows its lines as they come, whichever way they come.
+fn show(command: &mut Command) -> io::Result<Shown> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let (sender, lines) = mpsc::channel();
+    if let Some(stdout) = child.stdout.take() {
+        pass_on(stdout, false, sender.clone());
+    }
+    if let Some(stderr) = child.stderr.take() {
+        pass_on(stderr, true, sender);
+    }
+    let (mut stdout, mut stderr) = (String::new(), String::new());
+    for (is_error, line) in lines {
+        println!("{line}");
+        let text = if is_error { &mut stderr } else { &mut stdout };
+        text.push_str(&line);
+        text.push('\n');
+    }
+    Ok(Shown {
+        exit: child.wait()?.code().unwrap_or(-1),
+        stdout,
+        stderr,
+    })
+}
+
+fn pass_on(from: impl Read + Send + 'static, is_error: bool, to: Sender<(bool, String)>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            if to.send((is_error, line)).is_err() {
+                return;
+            }
+        }
+    });
 }
 
 /// The words as a person would type them.
