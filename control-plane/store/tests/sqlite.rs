@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mig_protocol::{ActionStatus, Id};
-use mig_store::contract_tests::fixtures::{action, agent, answer, at, heard, started, stored};
+use mig_store::contract_tests::fixtures::{
+    action, agent, answer, at, claimed, heard, started, stored,
+};
 use mig_store::{SqliteStore, Store, StoreError};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -184,6 +186,26 @@ async fn identifiers_are_integers_in_every_column() {
 
 /// One piece of work that fails takes nothing of the others with it, though they
 /// may share a transaction.
+#[tokio::test]
+async fn an_action_that_cannot_be_read_becomes_invalid_and_holds_up_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mig.db");
+    let store = SqliteStore::open(&path).unwrap();
+    for id in [1, 2] {
+        stored(&store, &action(id, "go"), &[]).await;
+    }
+    drop(store);
+    Connection::open(&path)
+        .unwrap()
+        .execute("UPDATE actions SET operations = '[{' WHERE id = 1", [])
+        .unwrap();
+
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(claimed(&store, at(5)).await, [Id(2)]);
+    let progress = store.action_progress(Id(1)).await.unwrap();
+    assert_eq!(progress.status, ActionStatus::Invalid);
+}
+
 #[tokio::test]
 async fn a_failure_in_a_crowd_stays_alone() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: a real investigation on this machine.
 
 mod expectation;
+mod interruption;
 mod site;
 
 use std::process::Command;

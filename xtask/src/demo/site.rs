@@ -6,6 +6,7 @@ use std::process::Command;
 use mig_acceptance::{Process, Programs};
 
 use crate::building::{Outcome, target_directory};
+use crate::demo::interruption;
 
 /// Who asks, and the agent that answers.
 const INVESTIGATOR: &str = "demo";
@@ -26,6 +27,7 @@ impl Site {
         let programs = Programs::shipped(&target_directory())?;
         println!("\nmaking certificates, keys and configuration");
         let files = mig_acceptance::Site::new(programs, "mig-demo-", &["file", "example"])?;
+        interruption::watch(files.directory());
         println!("they are in {}", files.directory().display());
         println!("creating the investigator");
         let investigator = files.add_investigator(INVESTIGATOR)?;
@@ -36,6 +38,7 @@ impl Site {
             ports.relay, ports.api
         );
         let server = files.start_server()?;
+        interruption::watch_process(server.id());
         let configuration = files
             .agent_configuration(AGENT)?
             .set("agent", "tags", "operator:demo");
@@ -45,6 +48,7 @@ impl Site {
         );
         files.write("agent.cfg", configuration)?;
         let mut agent = files.start_agent(AGENT)?;
+        interruption::watch_process(agent.id());
         let names = files.wait_until_online(&mut agent, INVESTIGATOR, 1)?;
         Ok(Self {
             host: names.into_iter().next().unwrap_or_default(),
@@ -95,11 +99,13 @@ impl Site {
     pub fn stop(mut self) -> Outcome<()> {
         self.agent.stop()?;
         self.server.stop()?;
+        interruption::forget();
         self.files.remove()
     }
 
     /// Leaves everything running and says how to use it.
     pub fn keep(mut self) {
+        interruption::forget();
         self.agent.detach();
         self.server.detach();
         let (agent, server) = (self.agent.id(), self.server.id());

@@ -166,8 +166,21 @@ pub(super) fn claim(db: &Connection, claim: Claim) -> Outcome<Vec<Action>> {
         ":limit": claim.limit,
     })?;
     let mut taken = Vec::new();
+    let mut unreadable = Vec::new();
     while let Some(row) = rows.next()? {
-        taken.push(from_row(row)?);
+        match from_row(row) {
+            Ok(action) => taken.push(action),
+            Err(Failure::Store(error @ StoreError::Corrupt { .. })) => {
+                unreadable.push((id(row, "id")?, error));
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    // One bad row must not hold up the others, nor be tried for ever.
+    for (action, error) in unreadable {
+        tracing::error!(action = action.0, "an action cannot be read: {error}");
+        let reason = format!("its stored form cannot be read: {error}");
+        invalidate(db, action, &reason, claim.now)?;
     }
     let mut update = db.prepare_cached(
         "UPDATE actions SET status = 'scheduled', lastupdatetime = ?2 WHERE id = ?1",
