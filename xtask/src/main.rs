@@ -6,6 +6,8 @@ mod demo;
 mod footprint;
 mod fuzz;
 mod packages;
+#[cfg(test)]
+mod policy;
 mod skips;
 mod test_suite;
 
