@@ -12,10 +12,26 @@ use mig_host::StaticModule;
 /// The modules that are part of this program, chosen by Cargo features named
 /// after the words of `MODULETAGS`.
 const STATICS: &[StaticModule] = &[
-    #[cfg(feature = "modfile")]
-    StaticModule(mig_module_file::plugin),
+    #[cfg(feature = "modagentdestroy")]
+    StaticModule(mig_module_agentdestroy::plugin),
     #[cfg(feature = "modexample")]
     StaticModule(mig_module_example::plugin),
+    #[cfg(feature = "modfile")]
+    StaticModule(mig_module_file::plugin),
+    #[cfg(feature = "modmemory")]
+    StaticModule(mig_module_memory::plugin),
+    #[cfg(feature = "modnetstat")]
+    StaticModule(mig_module_netstat::plugin),
+    #[cfg(feature = "modping")]
+    StaticModule(mig_module_ping::plugin),
+    #[cfg(feature = "modpkg")]
+    StaticModule(mig_module_pkg::plugin),
+    #[cfg(feature = "modscribe")]
+    StaticModule(mig_module_scribe::plugin),
+    #[cfg(feature = "modsshkey")]
+    StaticModule(mig_module_sshkey::plugin),
+    #[cfg(feature = "modtimedrift")]
+    StaticModule(mig_module_timedrift::plugin),
 ];
 
 fn main() -> ExitCode {

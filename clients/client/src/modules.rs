@@ -8,10 +8,26 @@ use crate::error::ClientError;
 
 /// The modules that are compiled in.
 pub const STATIC_MODULES: &[StaticModule] = &[
+    #[cfg(feature = "modagentdestroy")]
+    StaticModule(mig_module_agentdestroy::plugin),
     #[cfg(feature = "modexample")]
     StaticModule(mig_module_example::plugin),
     #[cfg(feature = "modfile")]
     StaticModule(mig_module_file::plugin),
+    #[cfg(feature = "modmemory")]
+    StaticModule(mig_module_memory::plugin),
+    #[cfg(feature = "modnetstat")]
+    StaticModule(mig_module_netstat::plugin),
+    #[cfg(feature = "modping")]
+    StaticModule(mig_module_ping::plugin),
+    #[cfg(feature = "modpkg")]
+    StaticModule(mig_module_pkg::plugin),
+    #[cfg(feature = "modscribe")]
+    StaticModule(mig_module_scribe::plugin),
+    #[cfg(feature = "modsshkey")]
+    StaticModule(mig_module_sshkey::plugin),
+    #[cfg(feature = "modtimedrift")]
+    StaticModule(mig_module_timedrift::plugin),
 ];
 
 /// What a module makes of command-line words.

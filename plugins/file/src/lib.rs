@@ -8,15 +8,10 @@
 //!
 //! | Folder | Knows |
 //! |---|---|
-//! | [`goregex`] | the syntax of Go's regular expressions |
-//! | [`matching`] | compiled patterns over texts, lines, endless lines |
 //! | `parameters` | what can be asked, its validation, the command line |
 //! | `content` | one pass over a file: lines, checksums, decompression |
 //! | `walk` | directories, threads, limits |
 //! | `results` | what was found, as JSON and as printed lines |
-
-pub mod goregex;
-pub mod matching;
 
 mod checks;
 mod content;

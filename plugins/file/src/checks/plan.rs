@@ -2,8 +2,8 @@
 
 use super::verdict::ContentCheck;
 use super::{Algorithm, Algorithms, Digest, Kind};
-use crate::goregex::SyntaxError;
-use crate::matching::{AnyOf, LinePattern, TextPattern};
+use mig_plugin_patterns::goregex::SyntaxError;
+use mig_plugin_patterns::matching::{AnyOf, LinePattern, TextPattern};
 use crate::parameters::{Mtime, Parameters, Search, Size, pattern_of};
 use crate::walk::paths::clean;
 use std::collections::HashMap;
@@ -186,7 +186,7 @@ struct Builder {
     lines: Vec<LinePattern>,
     line_numbers: HashMap<String, usize>,
     names: Vec<TextPattern>,
-    name_trees: Vec<crate::goregex::Ast>,
+    name_trees: Vec<mig_plugin_patterns::goregex::Ast>,
     name_numbers: HashMap<String, usize>,
 }
 
@@ -334,7 +334,7 @@ impl Builder {
             return Ok(number);
         }
         self.names.push(TextPattern::new(pattern)?);
-        self.name_trees.push(crate::goregex::parse(pattern)?);
+        self.name_trees.push(mig_plugin_patterns::goregex::parse(pattern)?);
         let number = self.names.len() - 1;
         self.name_numbers.insert(pattern.to_owned(), number);
         Ok(number)

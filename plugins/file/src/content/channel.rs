@@ -5,7 +5,7 @@ use super::BLOCK;
 use super::digests::Digests;
 use crate::checks::verdict::Lines;
 use crate::checks::{Algorithm, Algorithms, Plan, Test};
-use crate::matching::{LinePattern, LineScratch, LongLine};
+use mig_plugin_patterns::matching::{LinePattern, LineScratch, LongLine};
 use regex_automata::meta;
 
 /// Candidate lines that the shared filter may report in vain in one block
@@ -27,7 +27,7 @@ impl<'p> Matchers<'p> {
             filter: plan
                 .lines_filter
                 .as_ref()
-                .map(crate::matching::AnyOf::cache),
+                .map(mig_plugin_patterns::matching::AnyOf::cache),
         }
     }
 

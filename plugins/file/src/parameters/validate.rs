@@ -2,7 +2,7 @@
 //! search, the field and the value.
 
 use super::{Mtime, Parameters, Search, Size};
-use crate::goregex;
+use mig_plugin_patterns::goregex;
 use mig_plugin_sdk::FieldError;
 
 /// The kinds of checks that `mismatch` can invert.

@@ -3,7 +3,7 @@
 use super::finds::{self, Find, Finds};
 use super::format::{mode_string, time};
 use crate::checks::{Check, Kind, Plan, PlannedSearch};
-use crate::matching::transcribe;
+use mig_plugin_patterns::matching::transcribe;
 use crate::parameters::{Search, SearchOptions};
 use mig_plugin_sdk::payload::assemble::place;
 use mig_plugin_sdk::payload::rawpath;

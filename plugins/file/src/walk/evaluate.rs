@@ -240,7 +240,7 @@ impl<'r> Evaluator<'r> {
             // What is not known is not reported.
             Err(PassError::Cancelled) => return,
             Err(error) => {
-                let path = crate::matching::transcribe::text(&target.path()).into_owned();
+                let path = mig_plugin_patterns::matching::transcribe::text(&target.path()).into_owned();
                 self.run.errors.error(&format!("read {path}: {error}"));
             }
         }

@@ -115,7 +115,7 @@ impl Run<'_> {
     }
 
     fn error(&self, what: &str, path: &[u8], error: &std::io::Error) {
-        let path = crate::matching::transcribe::text(path);
+        let path = mig_plugin_patterns::matching::transcribe::text(path);
         self.errors
             .error(&format!("{what} {path}: {}", crate::sys::reason(error)));
     }

@@ -2,7 +2,7 @@
 //! one line at a time.
 
 use crate::support::{Tree, files, run};
-use mig_module_file::matching::{LinePattern, TextPattern};
+use mig_plugin_patterns::matching::{LinePattern, TextPattern};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

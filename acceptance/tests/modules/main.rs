@@ -1,0 +1,14 @@
+//! Each module through the real agent and its jailed worker, on data of this
+//! machine or made here. The programs are those that were built together with
+//! this test: `cargo build --workspace && cargo test -p mig-acceptance`.
+
+mod agentdestroy;
+mod memory;
+mod netstat;
+mod ping;
+mod pkg;
+mod schema;
+mod scribe;
+mod setup;
+mod sshkey;
+mod timedrift;

@@ -1,0 +1,1 @@
+//! What holds for the declared schema of every module.

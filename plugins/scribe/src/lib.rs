@@ -1,0 +1,7 @@
+//! The `scribe` module.
+
+mod module;
+
+pub use module::ScribeModule;
+
+mig_plugin_sdk::declare_plugin!(ScribeModule);
