@@ -1,34 +1,11 @@
 //! What a client asks of modules: parameters from words, lines from results.
 
-use mig_host::{Cancel, Ending, Job, Limits, ModuleStore, Operation, StaticModule, StoreOptions};
+use mig_host::{Cancel, Ending, Job, Limits, ModuleStore, Operation, StoreOptions};
+use mig_modules::BUILT_IN;
 use mig_protocol::ModuleResult;
 use serde_json::{Value, json};
 
 use crate::error::ClientError;
-
-/// The modules that are compiled in.
-pub const STATIC_MODULES: &[StaticModule] = &[
-    #[cfg(feature = "modagentdestroy")]
-    StaticModule(mig_module_agentdestroy::plugin),
-    #[cfg(feature = "modexample")]
-    StaticModule(mig_module_example::plugin),
-    #[cfg(feature = "modfile")]
-    StaticModule(mig_module_file::plugin),
-    #[cfg(feature = "modmemory")]
-    StaticModule(mig_module_memory::plugin),
-    #[cfg(feature = "modnetstat")]
-    StaticModule(mig_module_netstat::plugin),
-    #[cfg(feature = "modping")]
-    StaticModule(mig_module_ping::plugin),
-    #[cfg(feature = "modpkg")]
-    StaticModule(mig_module_pkg::plugin),
-    #[cfg(feature = "modscribe")]
-    StaticModule(mig_module_scribe::plugin),
-    #[cfg(feature = "modsshkey")]
-    StaticModule(mig_module_sshkey::plugin),
-    #[cfg(feature = "modtimedrift")]
-    StaticModule(mig_module_timedrift::plugin),
-];
 
 /// What a module makes of command-line words.
 #[derive(Debug, PartialEq)]
@@ -48,7 +25,7 @@ impl Modules {
     /// Finds the compiled-in modules and the installed plugins.
     pub fn open(options: &StoreOptions) -> Self {
         Self {
-            store: ModuleStore::open(STATIC_MODULES, options),
+            store: ModuleStore::open(BUILT_IN, options),
         }
     }
 

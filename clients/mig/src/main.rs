@@ -7,7 +7,6 @@ mod usage;
 
 use std::process::ExitCode;
 
-use mig_client::modules::STATIC_MODULES;
 use mig_client::terminal::printable;
 
 /// Exit codes. Refusals and failures of agents are in 2, so that scripts see
@@ -26,7 +25,7 @@ mod exit {
 }
 
 fn main() -> ExitCode {
-    mig_host::run_worker_if_asked(STATIC_MODULES);
+    mig_host::run_worker_if_asked(mig_modules::BUILT_IN);
     let words: Vec<String> = std::env::args_os()
         .skip(1)
         .map(|word| word.to_string_lossy().into_owned())
