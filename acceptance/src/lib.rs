@@ -14,7 +14,7 @@ mod site;
 pub use configuration::Configuration;
 pub use port::free_port;
 pub use process::Process;
-pub use programs::Programs;
+pub use programs::{PLUGINS, Programs};
 pub use site::{Investigator, Ports, Site};
 
 /// What goes wrong, as one line for the person who runs it.

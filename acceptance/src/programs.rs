@@ -7,8 +7,19 @@ use crate::Outcome;
 
 /// What a site runs, beside the agent.
 const TOOLS: [&str; 4] = ["mig-server", "mig", "mig-agent-search", "mig-plugin"];
-/// Modules that are built as plugins.
-const PLUGINS: [&str; 2] = ["file", "example"];
+/// The modules, each of which is built as a plugin file too.
+pub const PLUGINS: [&str; 10] = [
+    "agentdestroy",
+    "example",
+    "file",
+    "memory",
+    "netstat",
+    "ping",
+    "pkg",
+    "scribe",
+    "sshkey",
+    "timedrift",
+];
 
 /// The programs a site runs.
 #[derive(Clone, Debug)]
@@ -29,7 +40,7 @@ impl Programs {
             tools: target.join("release"),
             agent: target.join("agent"),
         }
-        .checked("cargo xtask demo")
+        .checked("cargo xtask build")
     }
 
     /// Those that were built together with the running test.

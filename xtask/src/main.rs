@@ -1,10 +1,13 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `fuzz`, `footprint`, `bench`.
+//! The project's own commands: `cargo xtask build`, `demo`, `test`, `fuzz`,
+//! `footprint`, `bench`.
 
 mod bench;
+mod build;
 mod building;
 mod demo;
 mod footprint;
 mod fuzz;
+mod module_set;
 mod packages;
 #[cfg(test)]
 mod policy;
@@ -25,6 +28,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Build agent, clients, tools and plugin files; the environment variable
+    /// MODULETAGS chooses the modules of agent and clients.
+    Build(build::Options),
     /// Run a real investigation on this machine, from certificates to printed results.
     Demo(demo::Options),
     /// Run all tests.
@@ -39,6 +45,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Build(options) => build::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test_suite::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),

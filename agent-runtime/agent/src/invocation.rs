@@ -15,6 +15,7 @@ usage: mig-agent [options]
   -i FILE    run the operations of an action file here, print the results, exit
   -m MODE    agent (default), agent-checkin, or a module: read one message on
              standard input, print the result, exit
+  -modules   list the modules of this agent and where they are, exit
   -n         do not start persistent modules
   -p         with -m MODULE or -i: print for people instead of JSON
   -q QUERY   ask a running agent: pid or shutdown
@@ -23,12 +24,13 @@ usage: mig-agent [options]
   -V         print the version, exit
 ";
 
-const FLAGS: [Flag; 14] = [
+const FLAGS: [Flag; 15] = [
     value("c"),
     switch("d"),
     switch("f"),
     value("i"),
     value("m"),
+    switch("modules"),
     switch("n"),
     value("P"),
     switch("p"),
@@ -58,6 +60,8 @@ pub enum Task {
     },
     /// Print the settings.
     Settings,
+    /// List the modules.
+    Modules,
     /// Run one module.
     Module {
         /// Its name.
@@ -125,6 +129,8 @@ impl Invocation {
             }
         } else if parsed.is_set("S") {
             Task::Settings
+        } else if parsed.is_set("modules") {
+            Task::Modules
         } else if let Some(module) = parsed.value("P").filter(|module| !module.is_empty()) {
             return Err(InvocationError::NotPersistent(module.to_owned()));
         } else {
@@ -172,6 +178,7 @@ mod tests {
             ("-q=shutdown -S", Task::Query("shutdown".into())),
             ("-V -q pid", Task::Version),
             ("-S -m file", Task::Settings),
+            ("-modules -m file", Task::Modules),
             (
                 "-i a.json -p -m file",
                 Task::Action {

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use mig_host::{ModuleStore, StaticModule};
+use mig_host::{ModuleStore, Origin, Refusal, StaticModule};
 
 use crate::daemon::Start;
 use crate::invocation::{HELP, Invocation, Task};
@@ -44,6 +44,11 @@ pub fn run(statics: &[StaticModule]) -> ExitCode {
     match invocation.task.clone() {
         Task::Version | Task::Help => ExitCode::SUCCESS,
         Task::Settings => say(settings.to_lines().trim_end()),
+        Task::Modules => {
+            let store = ModuleStore::open(statics, &settings.modules);
+            warn_of_refused(&store);
+            say(&modules(&store))
+        }
         Task::Query(question) => ask(&settings, &question),
         Task::Module { name, print } => {
             log_if(invocation.debug, &settings);
@@ -99,11 +104,7 @@ fn agent(settings: Settings, statics: &[StaticModule], checkin: bool, detached: 
     let store = ModuleStore::open(statics, &settings.modules);
     let mut refused = Vec::new();
     for refusal in store.refused() {
-        tracing::error!(
-            "plugin {} is not used: {}",
-            refusal.path.display(),
-            refusal.reason
-        );
+        tracing::error!("{}", sentence(refusal));
         refused.push((refusal.path.display().to_string(), refusal.reason.clone()));
     }
     if settings.modules.allow_unsigned {
@@ -171,14 +172,38 @@ fn log_if(debug: bool, settings: &Settings) {
     }
 }
 
+/// A line for each module: name, version, and where it comes from.
+fn modules(store: &ModuleStore) -> String {
+    let mut lines: Vec<String> = store
+        .modules()
+        .map(|module| {
+            let place = match &module.origin {
+                Origin::Static => "built in".to_owned(),
+                Origin::Dynamic { path, .. } => path.display().to_string(),
+            };
+            format!(
+                "{} {} {place}",
+                module.manifest.name, module.manifest.version
+            )
+        })
+        .collect();
+    lines.sort();
+    lines.join("\n")
+}
+
 fn warn_of_refused(store: &ModuleStore) {
     for refusal in store.refused() {
-        eprintln!(
-            "mig-agent: plugin {} is not used: {}",
-            refusal.path.display(),
-            refusal.reason
-        );
+        eprintln!("mig-agent: {}", sentence(refusal));
     }
+}
+
+/// A module that is not there at all has no file to name.
+fn sentence(refusal: &Refusal) -> String {
+    if refusal.path.as_os_str().is_empty() {
+        return refusal.reason.clone();
+    }
+    let path = refusal.path.display();
+    format!("plugin {path} is not used: {}", refusal.reason)
 }
 
 fn ended<E: Display>(outcome: Result<bool, E>) -> ExitCode {

@@ -6,7 +6,9 @@ mod site;
 
 use std::process::Command;
 
-use crate::building::{Outcome, build};
+use crate::build;
+use crate::building::Outcome;
+use crate::module_set::ModuleSet;
 use expectation::{Expected, investigate};
 pub use site::Site;
 
@@ -72,38 +74,10 @@ pub fn start_and_investigate() -> Outcome<Site> {
     Ok(site)
 }
 
-/// Builds what the demo runs, in the profiles that are shipped.
+/// Builds what the demo runs: an agent whose modules are all plugin files, and
+/// clients with the default pack.
 pub fn build_programs() -> Outcome<()> {
-    build(
-        "server, tools and module plugins",
-        &[
-            "build",
-            "--release",
-            "-p",
-            "mig-server",
-            "-p",
-            "mig",
-            "-p",
-            "mig-agent-search",
-            "-p",
-            "mig-plugin",
-            "-p",
-            "mig-plugin-file",
-            "-p",
-            "mig-plugin-example",
-        ],
-    )?;
-    build(
-        "the agent, small, with its modules as plugins",
-        &[
-            "build",
-            "--profile",
-            "agent",
-            "-p",
-            "mig-agent",
-            "--no-default-features",
-        ],
-    )
+    build::shipped(&ModuleSet::from_words("")?, &ModuleSet::none()?)
 }
 
 /// A hash search, one that finds nothing, and one that the agent refuses.
