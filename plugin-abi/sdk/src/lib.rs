@@ -35,10 +35,12 @@
 mod boundary;
 mod export;
 mod failure;
+pub mod hosts;
 mod module;
 mod operations;
 mod session;
 pub mod testing;
+pub mod times;
 pub mod words;
 
 pub use export::{copied, table};
