@@ -57,11 +57,8 @@ pub fn objection(host: &str) -> Option<&'static str> {
             _ => Some("is not an IPv6 address; a port is given apart"),
         };
     }
-    if host
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.')
-        && !host.is_empty()
-    {
+    let digits_and_dots = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+    if host.starts_with(|c: char| c.is_ascii_digit()) && host.bytes().all(digits_and_dots) {
         return Some("is not an IPv4 address");
     }
     name_objection(host)
