@@ -85,7 +85,11 @@ typedef struct MigBytes {
 #define MIG_LEVEL_DEBUG 7u
 
 /* Capability bits of MigPlugin.capabilities. They repeat what the
- * manifest says, for hosts that have already loaded the table. */
+ * manifest says, for hosts that have already loaded the table. What a module
+ * needs of the system is not here but in the manifest's capabilities, in the
+ * words of docs/plugins.md: filesystem-read, filesystem-write, network,
+ * raw-network, network-namespaces, process-information, ptrace,
+ * signal, processes, netlink-audit. */
 /* Has a long-lived serve operation. */
 #define MIG_CAPABILITY_PERSISTENT UINT64_C(1)
 

@@ -102,7 +102,11 @@ pub mod level {
 }
 
 /// Capability bits of [`MigPlugin::capabilities`]. They repeat what the
-/// manifest says, for hosts that have already loaded the table.
+/// manifest says, for hosts that have already loaded the table. What a module
+/// needs of the system is not here but in the manifest's `capabilities`, in the
+/// words of `docs/plugins.md`: `filesystem-read`, `filesystem-write`, `network`,
+/// `raw-network`, `network-namespaces`, `process-information`, `ptrace`,
+/// `signal`, `processes`, `netlink-audit`.
 pub mod capability {
     /// Has a long-lived `serve` operation.
     pub const PERSISTENT: u64 = 1;

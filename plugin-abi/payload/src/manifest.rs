@@ -152,35 +152,45 @@ pub struct Requirements {
 }
 
 /// What a module needs from the system. What is not listed is closed to it.
+/// The manifest says it in words; `docs/plugins.md` explains each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum Capability {
-    /// Reading any file.
+    /// `filesystem-read`: reading any file, whoever owns it.
     FilesystemRead,
-    /// Changing files.
+    /// `filesystem-write`: changing and removing what the user of the host may
+    /// change and remove.
     FilesystemWrite,
-    /// Sockets of the internet families and name resolution.
+    /// `network`: sockets of any family that need no privilege, netlink's
+    /// included, and the files that name resolution reads.
     Network,
-    /// Raw sockets.
+    /// `raw-network`: raw and packet sockets.
     RawNetwork,
-    /// Memory of other processes.
+    /// `network-namespaces`: entering other network namespaces; brings
+    /// `network`.
+    NetworkNamespaces,
+    /// `process-information`: reading what `/proc` says of any process.
+    ProcessInformation,
+    /// `ptrace`: memory and state of other processes.
     Ptrace,
-    /// The kernel's audit stream.
+    /// `netlink-audit`: the kernel's audit stream.
     NetlinkAudit,
-    /// Starting processes.
+    /// `processes`: starting programs.
     Processes,
-    /// Signals to other processes.
+    /// `signal`: signals to other processes.
     Signal,
     /// Something this version does not know, and therefore cannot grant.
     Other(String),
 }
 
 impl Capability {
-    const NAMES: [(&'static str, Capability); 8] = [
+    const NAMES: [(&'static str, Capability); 10] = [
         ("filesystem-read", Capability::FilesystemRead),
         ("filesystem-write", Capability::FilesystemWrite),
         ("network", Capability::Network),
         ("raw-network", Capability::RawNetwork),
+        ("network-namespaces", Capability::NetworkNamespaces),
+        ("process-information", Capability::ProcessInformation),
         ("ptrace", Capability::Ptrace),
         ("netlink-audit", Capability::NetlinkAudit),
         ("processes", Capability::Processes),

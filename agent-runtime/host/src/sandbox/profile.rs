@@ -16,6 +16,10 @@ pub(crate) struct Profile {
     pub(crate) network: bool,
     /// Raw sockets.
     pub(crate) raw_network: bool,
+    /// Other network namespaces.
+    pub(crate) network_namespaces: bool,
+    /// What `/proc` says of other processes.
+    pub(crate) process_information: bool,
     /// Memory of other processes.
     pub(crate) trace: bool,
     /// The kernel's audit stream.
@@ -37,8 +41,11 @@ impl Profile {
         Self {
             filesystem_read: needs(Capability::FilesystemRead),
             filesystem_write: needs(Capability::FilesystemWrite),
-            network: needs(Capability::Network),
+            // Whoever enters a namespace asks there, through sockets.
+            network: needs(Capability::Network) || needs(Capability::NetworkNamespaces),
             raw_network: needs(Capability::RawNetwork),
+            network_namespaces: needs(Capability::NetworkNamespaces),
+            process_information: needs(Capability::ProcessInformation),
             trace: needs(Capability::Ptrace),
             audit: needs(Capability::NetlinkAudit),
             processes: needs(Capability::Processes),
@@ -56,7 +63,15 @@ impl Profile {
         !(self.filesystem_read
             || self.filesystem_write
             || self.network
+            || self.process_information
             || self.trace
             || self.processes)
+    }
+
+    /// Whether it looks into other processes. Landlock has no exception for
+    /// that: inside any of its domains the kernel refuses access to processes
+    /// outside, which includes the links below `/proc/PID`.
+    pub(crate) fn other_processes(&self) -> bool {
+        self.process_information || self.trace
     }
 }

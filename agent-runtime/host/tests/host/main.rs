@@ -2,6 +2,7 @@
 //! worker.
 
 mod c_plugins;
+mod capabilities;
 mod doomed_host;
 mod dynamic;
 mod embedding;

@@ -1,4 +1,7 @@
 //! The `sample` module: says which paths exist.
+//!
+//! manifest.json says what the module needs of the system (`capabilities`);
+//! everything else is closed to it.
 
 use mig_plugin_sdk::words::Words;
 use mig_plugin_sdk::{Defaults, Failure, FieldError, Module, Options, ResultDocument, Session};

@@ -8,6 +8,7 @@ const DAC_READ_SEARCH: u32 = 2;
 const KILL: u32 = 5;
 const NET_RAW: u32 = 13;
 const SYS_PTRACE: u32 = 19;
+const SYS_ADMIN: u32 = 21;
 const AUDIT_CONTROL: u32 = 30;
 const AUDIT_READ: u32 = 37;
 
@@ -34,12 +35,17 @@ fn wanted(profile: &Profile) -> u64 {
     if profile.filesystem_read || profile.filesystem_write {
         add(DAC_READ_SEARCH);
     }
-    if profile.trace {
+    if profile.other_processes() {
         add(SYS_PTRACE);
         add(DAC_READ_SEARCH);
     }
     if profile.raw_network {
         add(NET_RAW);
+    }
+    if profile.network_namespaces {
+        // What `setns` asks for. seccomp leaves nothing else of it: no mount,
+        // no other namespace.
+        add(SYS_ADMIN);
     }
     if profile.signal {
         add(KILL);

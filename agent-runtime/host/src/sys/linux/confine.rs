@@ -64,9 +64,11 @@ fn landlock_state(profile: &Profile, module: Option<BorrowedFd<'_>>) -> GuardSta
         active,
         note: note.map(str::to_owned),
     };
-    if profile.trace {
-        // Landlock knows no exception for looking into other processes.
-        return state(false, Some("the module declares ptrace"));
+    if profile.other_processes() {
+        return state(
+            false,
+            Some("the module declares that it looks into other processes"),
+        );
     }
     match landlock::restrict(profile, module) {
         Ok(Enforced::Fully) => state(true, None),

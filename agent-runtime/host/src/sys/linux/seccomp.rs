@@ -145,7 +145,10 @@ fn allowed(profile: &Profile) -> Result<Rules, BackendError> {
             ])?);
     }
     if profile.signal {
-        allow(&mut rules, &[libc::SYS_kill, libc::SYS_tgkill]);
+        allow(&mut rules, syscalls::SEND_SIGNALS);
+    }
+    if profile.network_namespaces {
+        rules.insert(libc::SYS_setns, vec![equal(1, libc::CLONE_NEWNET as u64)?]);
     }
     if profile.processes {
         allow(&mut rules, syscalls::START_PROCESSES);

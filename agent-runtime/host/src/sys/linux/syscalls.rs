@@ -217,6 +217,15 @@ pub(super) const START_PROCESSES: &[c_long] = &[
     libc::SYS_vfork,
 ];
 
+/// Signals to other processes, also by a descriptor that cannot come to mean
+/// another process.
+pub(super) const SEND_SIGNALS: &[c_long] = &[
+    libc::SYS_kill,
+    libc::SYS_pidfd_open,
+    libc::SYS_pidfd_send_signal,
+    libc::SYS_tgkill,
+];
+
 /// Looking into other processes.
 pub(super) const TRACE: &[c_long] = &[
     libc::SYS_kcmp,
