@@ -11,16 +11,19 @@
 //! | `parameters` | what can be asked, its validation, the command line |
 //! | `content` | one pass over a file: lines, checksums, decompression |
 //! | `walk` | directories, threads, limits |
+//! | `locate` | the walk as a library call of other modules |
 //! | `results` | what was found, as JSON and as printed lines |
 
 mod checks;
 mod content;
+mod locate;
 mod module;
 mod parameters;
 mod results;
 mod sys;
 mod walk;
 
+pub use locate::{locate, locate_from};
 pub use module::FileModule;
 pub use parameters::{Parameters, Search, SearchOptions};
 

@@ -4,7 +4,9 @@ use crate::checks::Plan;
 use crate::parameters::{self, Parameters};
 use crate::results::{self, ErrorLog};
 use crate::walk;
-use mig_plugin_sdk::{Defaults, Failure, FieldError, Module, Options, ResultDocument, Session};
+use mig_plugin_sdk::{
+    Defaults, Failure, FieldError, Module, Options, ResultDocument, Session, times,
+};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -60,7 +62,7 @@ impl Module for FileModule {
                 "filescount": counts.files,
                 "openfailed": counts.failed,
                 "totalhits": hits,
-                "exectime": results::duration(started.elapsed()),
+                "exectime": times::duration(started.elapsed()),
             })
         };
         // What was found until then is worth having, also when time ran out.

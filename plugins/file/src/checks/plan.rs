@@ -1,11 +1,12 @@
 //! From parameters to compiled checks.
 
+use super::name::{NameFilter, NamePattern};
 use super::verdict::ContentCheck;
 use super::{Algorithm, Algorithms, Digest, Kind};
+use crate::parameters::{Mtime, Parameters, Search, Size, pattern_of};
+use crate::walk::paths::{clean, clean_text};
 use mig_plugin_patterns::goregex::SyntaxError;
 use mig_plugin_patterns::matching::{AnyOf, LinePattern, TextPattern};
-use crate::parameters::{Mtime, Parameters, Search, Size, pattern_of};
-use crate::walk::paths::clean;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,9 +23,11 @@ pub struct Plan {
     /// Rejects blocks that no content pattern matches.
     pub lines_filter: Option<AnyOf>,
     /// Name patterns, each once.
-    pub names: Vec<TextPattern>,
+    pub names: Vec<NamePattern>,
     /// Rejects names that no pattern matches.
-    pub names_filter: Option<AnyOf>,
+    pub names_filter: Option<NameFilter>,
+    /// A name that no pattern matches satisfies no search.
+    pub needs_name: bool,
     /// Start of the run, nanoseconds since the epoch.
     pub now: i128,
 }
@@ -36,6 +39,11 @@ pub struct PlannedSearch {
     pub label: String,
     /// The search as received, with cleaned paths, for the results.
     pub search: Search,
+    /// Where it starts: its paths, cleaned.
+    pub roots: Vec<Vec<u8>>,
+    /// It goes into file systems that the kernel makes up without being asked
+    /// to start there.
+    pub enters_pseudo: bool,
     /// Its checks, in the order of the results.
     pub checks: Vec<Check>,
     /// Number of its first check among the checks of all searches.
@@ -143,6 +151,11 @@ impl Plan {
             first_check += planned.checks.len();
             searches.push(planned);
         }
+        let needs_name = searches.iter().all(|search| {
+            let plain =
+                |check: &Check| check.kind == Kind::Name && !check.inverted && !check.mismatch;
+            search.matchall && search.checks.iter().any(plain)
+        });
         let line_trees: Vec<_> = builder
             .lines
             .iter()
@@ -152,8 +165,9 @@ impl Plan {
             searches,
             lines_filter: AnyOf::blocks(&line_trees),
             lines: builder.lines,
-            names_filter: AnyOf::texts(&builder.name_trees),
+            names_filter: NameFilter::new(&builder.names),
             names: builder.names,
+            needs_name,
             now,
         })
     }
@@ -185,8 +199,7 @@ impl Plan {
 struct Builder {
     lines: Vec<LinePattern>,
     line_numbers: HashMap<String, usize>,
-    names: Vec<TextPattern>,
-    name_trees: Vec<mig_plugin_patterns::goregex::Ast>,
+    names: Vec<NamePattern>,
     name_numbers: HashMap<String, usize>,
 }
 
@@ -295,13 +308,20 @@ impl Builder {
             }
             reading_count += 1;
         }
+        let returns_sha256 = options.returnsha256 && options.matchall && !checks.is_empty();
         let has = |kinds: &[Kind]| checks.iter().any(|check| kinds.contains(&check.kind));
         Ok(PlannedSearch {
             label: label.to_owned(),
             search: Search {
-                paths: search.paths.iter().map(|path| clean(path)).collect(),
+                paths: search.paths.iter().map(|path| clean_text(path)).collect(),
                 ..search.clone()
             },
+            roots: search
+                .paths
+                .iter()
+                .map(|path| clean(path.as_bytes()))
+                .collect(),
+            enters_pseudo: !(has(&[Kind::Content]) || !digests.is_empty() || returns_sha256),
             first_check,
             matchall: options.matchall,
             max_depth: unlimited_if_zero(options.maxdepth),
@@ -310,7 +330,7 @@ impl Builder {
             wants_stat: has(&[Kind::Size, Kind::Mode, Kind::Mtime]),
             wants_lines: has(&[Kind::Content]),
             digests,
-            returns_sha256: options.returnsha256 && options.matchall && !checks.is_empty(),
+            returns_sha256,
             reading_checks,
             reading_count,
             by_digest,
@@ -333,8 +353,7 @@ impl Builder {
         if let Some(&number) = self.name_numbers.get(pattern) {
             return Ok(number);
         }
-        self.names.push(TextPattern::new(pattern)?);
-        self.name_trees.push(mig_plugin_patterns::goregex::parse(pattern)?);
+        self.names.push(NamePattern::new(pattern)?);
         let number = self.names.len() - 1;
         self.name_numbers.insert(pattern.to_owned(), number);
         Ok(number)

@@ -1,13 +1,13 @@
 //! The result document.
 
 use super::finds::{self, Find, Finds};
-use super::format::{mode_string, time};
+use super::format::mode_string;
 use crate::checks::{Check, Kind, Plan, PlannedSearch};
-use mig_plugin_patterns::matching::transcribe;
 use crate::parameters::{Search, SearchOptions};
+use mig_plugin_patterns::matching::transcribe;
 use mig_plugin_sdk::payload::assemble::place;
 use mig_plugin_sdk::payload::rawpath;
-use mig_plugin_sdk::{Failure, Session};
+use mig_plugin_sdk::{Failure, Session, times};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -40,7 +40,7 @@ impl Fileinfo {
         Self {
             size: find.size,
             mode: mode_string(find.mode),
-            lastmodified: time(find.mtime.0, find.mtime.1),
+            lastmodified: times::utc(find.mtime.0, find.mtime.1),
             sha256: find
                 .sha256
                 .map(|sum| sum.iter().map(|byte| format!("{byte:02X}")).collect()),

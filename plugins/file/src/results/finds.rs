@@ -147,3 +147,16 @@ pub(super) fn sorted(threads: &[Finds], search: usize) -> Vec<Place> {
 pub(super) fn at(threads: &[Finds], search: usize, place: Place) -> Find<'_> {
     threads[place.thread as usize].find(search, place.file)
 }
+
+/// The paths of all threads for a search, each once, sorted bytewise.
+pub fn paths(threads: &[Finds], search: usize) -> Vec<Vec<u8>> {
+    let places = sorted(threads, search);
+    let mut paths: Vec<Vec<u8>> = places
+        .into_iter()
+        .map(|place| at(threads, search, place).path.to_vec())
+        .collect();
+    // With checks that report alone, a file may be there for several of them.
+    paths.sort_unstable();
+    paths.dedup();
+    paths
+}

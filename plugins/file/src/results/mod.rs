@@ -8,6 +8,6 @@ mod print;
 
 pub use document::emit;
 pub use errors::ErrorLog;
-pub use finds::Finds;
-pub use format::{duration, mode_string};
+pub use finds::{Finds, paths};
+pub use format::mode_string;
 pub use print::lines;

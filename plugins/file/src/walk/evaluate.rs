@@ -4,7 +4,7 @@ use super::Run;
 use super::directory::Directory;
 use super::queue::Large;
 use super::target::{Target, Unreadable};
-use crate::checks::{Plan, PlannedSearch, Test, verdict};
+use crate::checks::{FilterCache, NameCache, Plan, PlannedSearch, Test, verdict};
 use crate::content::{Pass, PassError, Subject, Verdicts};
 use crate::results::{Finds, mode_string};
 use crate::sys::{self, FileType, Stat};
@@ -24,8 +24,8 @@ pub struct Evaluator<'r> {
     plan: &'r Plan,
     pass: Pass<'r>,
     finds: Finds,
-    names: Vec<meta::Cache>,
-    names_filter: Option<meta::Cache>,
+    names: Vec<NameCache>,
+    names_filter: Option<FilterCache>,
     modes: Vec<Option<meta::Cache>>,
     /// Searches that the file may still satisfy.
     candidates: Vec<usize>,
@@ -45,7 +45,7 @@ impl<'r> Evaluator<'r> {
             plan,
             pass: Pass::new(plan, run.cancelled),
             finds: Finds::new(plan.searches.len()),
-            names: plan.names.iter().map(|name| name.cache()).collect(),
+            names: plan.names.iter().map(|_| None).collect(),
             names_filter: plan.names_filter.as_ref().map(|filter| filter.cache()),
             modes: (0..plan.checks()).map(|_| None).collect(),
             candidates: Vec::new(),
@@ -91,13 +91,18 @@ impl<'r> Evaluator<'r> {
         }
         let plan = self.plan;
         self.candidates.clear();
+        let name = target.name.to_bytes();
+        let hopeless = self.is_hopeless(name);
+        if hopeless && plan.needs_name {
+            return;
+        }
         for member in target.directory.scope.members() {
             let search = &plan.searches[member.search];
             if !search.checks.is_empty() && search.is_open() {
                 self.candidates.push(member.search);
             }
         }
-        self.check_names(target.name.to_bytes());
+        self.check_names(name, hopeless);
         if self.candidates.is_empty() {
             return;
         }
@@ -127,18 +132,18 @@ impl<'r> Evaluator<'r> {
         self.run.error("stat", &target.path(), error);
     }
 
-    fn check_names(&mut self, name: &[u8]) {
-        let plan = self.plan;
-        if plan.names.is_empty() {
-            self.name_answers.clear();
-        } else {
-            let hopeless = match (&plan.names_filter, &mut self.names_filter) {
-                (Some(filter), Some(cache)) => !filter.may_match(cache, name),
-                _ => false,
-            };
-            // When no pattern matches, all answers are known.
-            self.name_answers.fill(hopeless.then_some(false));
+    /// Whether no name pattern matches, as far as that can be told quickly.
+    fn is_hopeless(&mut self, name: &[u8]) -> bool {
+        match (&self.plan.names_filter, &mut self.names_filter) {
+            (Some(filter), Some(cache)) => !filter.may_match(cache, name),
+            _ => false,
         }
+    }
+
+    fn check_names(&mut self, name: &[u8], hopeless: bool) {
+        let plan = self.plan;
+        // When no pattern matches, all answers are known.
+        self.name_answers.fill(hopeless.then_some(false));
         let (names, answers, holding) =
             (&mut self.names, &mut self.name_answers, &mut self.holding);
         self.candidates.retain(|&number| {
@@ -240,7 +245,8 @@ impl<'r> Evaluator<'r> {
             // What is not known is not reported.
             Err(PassError::Cancelled) => return,
             Err(error) => {
-                let path = mig_plugin_patterns::matching::transcribe::text(&target.path()).into_owned();
+                let path =
+                    mig_plugin_patterns::matching::transcribe::text(&target.path()).into_owned();
                 self.run.errors.error(&format!("read {path}: {error}"));
             }
         }

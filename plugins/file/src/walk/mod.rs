@@ -31,6 +31,8 @@ pub struct Run<'r> {
     failed: AtomicU64,
     /// Some search reads files at all.
     reads: bool,
+    /// No search stays out of file systems that the kernel makes up.
+    enters_pseudo: bool,
 }
 
 /// Counts of a run.
@@ -63,6 +65,7 @@ pub fn run(
             .searches
             .iter()
             .any(crate::checks::PlannedSearch::reads),
+        enters_pseudo: plan.searches.iter().all(|search| search.enters_pseudo),
     };
     run.queue.push_roots(roots::find(&run));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);

@@ -1,29 +1,35 @@
-//! Paths as text: cleaning, joining, nesting.
+//! Paths as bytes: cleaning, joining, nesting.
 
 /// Removes `.`, `..` where something stands before it, double and trailing
 /// separators. The empty path is the working directory.
-pub fn clean(path: &str) -> String {
-    let absolute = path.starts_with('/');
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
+pub fn clean(path: &[u8]) -> Vec<u8> {
+    let absolute = path.starts_with(b"/");
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in path.split(|byte| *byte == b'/') {
         match part {
-            "" | "." => {}
-            ".." => match parts.last() {
-                Some(&last) if last != ".." => {
+            b"" | b"." => {}
+            b".." => match parts.last() {
+                Some(&last) if last != b".." => {
                     parts.pop();
                 }
                 _ if absolute => {}
-                _ => parts.push(".."),
+                _ => parts.push(b".."),
             },
             part => parts.push(part),
         }
     }
-    let joined = parts.join("/");
+    let joined = parts.join(&b'/');
     match (absolute, joined.is_empty()) {
-        (true, _) => format!("/{joined}"),
-        (false, true) => ".".to_owned(),
+        (true, _) => [b"/", joined.as_slice()].concat(),
+        (false, true) => b".".to_vec(),
         (false, false) => joined,
     }
+}
+
+/// [`clean`] for a path that is text.
+pub fn clean_text(path: &str) -> String {
+    // Whole names are left out, so what remains is text.
+    String::from_utf8(clean(path.as_bytes())).unwrap_or_default()
 }
 
 /// What stands in front of the names in a directory: its cleaned path and a
@@ -50,14 +56,21 @@ pub fn split(path: &[u8]) -> (&[u8], &[u8]) {
 /// The names that lead from a cleaned path down to another one, if it lies
 /// below it. Nothing lies below the working directory in this sense: what is
 /// found there is reported as `./name`, and as `name` when asked for itself.
-pub fn below<'p>(upper: &str, lower: &'p str) -> Option<Vec<&'p str>> {
+pub fn below<'p>(upper: &[u8], lower: &'p [u8]) -> Option<Vec<&'p [u8]>> {
     let rest = match upper {
-        "/" => lower.strip_prefix('/')?,
-        "." => return None,
-        upper => lower.strip_prefix(upper)?.strip_prefix('/')?,
+        b"/" => lower.strip_prefix(b"/")?,
+        b"." => return None,
+        upper => lower.strip_prefix(upper)?.strip_prefix(b"/")?,
     };
-    let names: Vec<&str> = rest.split('/').collect();
-    (!rest.is_empty() && !names.contains(&"..")).then_some(names)
+    let names: Vec<&[u8]> = rest.split(|byte| *byte == b'/').collect();
+    (!rest.is_empty() && !names.contains(&b"..".as_slice())).then_some(names)
+}
+
+/// The directories that a cleaned path lies in by its text, the uppermost
+/// first.
+pub fn uppers(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let slashes = memchr::memchr_iter(b'/', path);
+    slashes.map(|at| if at == 0 { &path[..1] } else { &path[..at] })
 }
 
 #[cfg(test)]
@@ -86,12 +99,19 @@ mod tests {
             ("/a\n/b", "/a\n/b"),
         ];
         for (path, wanted) in cases {
-            assert_eq!(clean(path), wanted, "{path:?}");
+            assert_eq!(clean_text(path), wanted, "{path:?}");
         }
     }
 
     #[test]
     fn nesting_goes_by_components_not_by_letters() {
+        let below = |upper: &str, lower: &'static str| {
+            let names = below(upper.as_bytes(), lower.as_bytes())?;
+            let texts = names
+                .into_iter()
+                .map(|name| std::str::from_utf8(name).unwrap());
+            Some(texts.collect::<Vec<_>>())
+        };
         assert_eq!(below("/srv/a", "/srv/a/b/c"), Some(vec!["b", "c"]));
         assert_eq!(below("/srv/a", "/srv/ab"), None);
         assert_eq!(below("/srv/a", "/srv/a"), None);
@@ -100,6 +120,17 @@ mod tests {
         assert_eq!(below(".", "a/b"), None);
         assert_eq!(below("a", "a/b"), Some(vec!["b"]));
         assert_eq!(below("..", "../.."), None);
+    }
+
+    #[test]
+    fn the_directories_above_are_named_from_the_top() {
+        let uppers = |path: &'static str| {
+            let texts = uppers(path.as_bytes()).map(|upper| std::str::from_utf8(upper).unwrap());
+            texts.collect::<Vec<_>>()
+        };
+        assert_eq!(uppers("/srv/a/b"), ["/", "/srv", "/srv/a"]);
+        assert_eq!(uppers("a/b"), ["a"]);
+        assert_eq!(uppers("a"), [""; 0]);
     }
 
     #[test]

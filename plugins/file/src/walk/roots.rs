@@ -6,13 +6,16 @@
 //! leaves them out.
 
 use super::Run;
-use super::paths::{below, clean};
+use super::paths::{below, clean, uppers};
 use super::scope::{Member, Scope};
 use crate::sys::{self, At, FileType, Stat};
+use mig_plugin_patterns::matching::transcribe;
 use std::collections::{BTreeMap, HashSet};
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Links in a row that are followed from a search path, at most.
@@ -22,7 +25,7 @@ const MAX_LINKS: usize = 40;
 #[derive(Debug)]
 pub struct Root {
     /// Its cleaned path; for a link to a file, the path the link leads to.
-    pub path: String,
+    pub path: Vec<u8>,
     /// What is there.
     pub kind: RootKind,
     /// The searches that start or pass here.
@@ -54,12 +57,12 @@ pub struct Nested {
 }
 
 impl Nested {
-    fn new(paths: impl Iterator<Item = String>) -> Self {
+    fn new(paths: impl Iterator<Item = Vec<u8>>) -> Self {
         let mut nested = Self::default();
         for path in paths {
-            let (front, _) = super::paths::split(path.as_bytes());
+            let (front, _) = super::paths::split(&path);
             nested.parents.insert(front.to_vec());
-            nested.paths.insert(path.into_bytes());
+            nested.paths.insert(path);
         }
         nested
     }
@@ -77,10 +80,10 @@ impl Nested {
 
 /// Looks at all paths of all searches.
 pub fn find(run: &Run<'_>) -> Vec<Root> {
-    let mut starts: BTreeMap<String, (RootKind, Vec<usize>)> = BTreeMap::new();
-    let mut asked: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut starts: BTreeMap<Vec<u8>, (RootKind, Vec<usize>)> = BTreeMap::new();
+    let mut asked: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
     for (number, search) in run.plan.searches.iter().enumerate() {
-        for path in &search.search.paths {
+        for path in &search.roots {
             let searches = asked.entry(path).or_default();
             if !searches.contains(&number) {
                 searches.push(number);
@@ -94,11 +97,7 @@ pub fn find(run: &Run<'_>) -> Vec<Root> {
         let (_, known) = starts.entry(path).or_insert((kind, Vec::new()));
         known.extend(searches);
     }
-    let directories: Vec<&String> = starts
-        .iter()
-        .filter(|(_, (kind, _))| *kind == RootKind::Directory)
-        .map(|(path, _)| path)
-        .collect();
+    let is_directory = |path: &[u8]| matches!(starts.get(path), Some((RootKind::Directory, _)));
     let mut nested = Vec::new();
     let mut found = Vec::new();
     for (path, (kind, searches)) in &starts {
@@ -106,16 +105,18 @@ pub fn find(run: &Run<'_>) -> Vec<Root> {
         // Links and special files inside a directory are not what they are as
         // search paths, so those stay where they are as well.
         if matches!(kind, RootKind::Directory | RootKind::File) {
-            for upper in &directories {
+            for upper in uppers(path).filter(|upper| is_directory(upper)) {
                 let Some(names) = below(upper, path) else {
                     continue;
                 };
                 nested.push(path.clone());
-                if is_walked(upper, &names) {
+                if let Some(way) = way(upper, &names) {
                     // A file has the depth of the directory it lies in.
                     let levels = names.len() + usize::from(*kind == RootKind::Directory);
                     let depth = u32::try_from(levels).unwrap_or(u32::MAX);
-                    let above = starts[*upper].1.iter();
+                    let above = starts[upper].1.iter().filter(|&&search| {
+                        way == Way::Plain || run.plan.searches[search].enters_pseudo
+                    });
                     passing.extend(above.map(|&search| Member { search, depth }));
                 }
             }
@@ -157,59 +158,88 @@ fn least_depths(members: impl Iterator<Item = Member>) -> Vec<Member> {
         .collect()
 }
 
-/// Whether the walk from `upper` gets to the last of `names`: only through
-/// directories that can be listed, never through links.
-fn is_walked(upper: &str, names: &[&str]) -> bool {
-    let mut path = upper.to_owned();
+/// The way of the walk from `upper` to the last of `names`: only through
+/// directories that can be listed, never through links. `None` when there is
+/// none.
+fn way(upper: &[u8], names: &[&[u8]]) -> Option<Way> {
+    let mut path = upper.to_vec();
+    let mut device = None;
+    let mut way = Way::Plain;
     for name in names {
-        if sys::open_directory(At::WorkingDirectory, &c_path(&path)).is_err() {
-            return false;
+        let fd = sys::open_directory(At::WorkingDirectory, &c_path(&path)).ok()?;
+        way = way.max(crossing(&fd, &mut device));
+        if path != b"/" {
+            path.push(b'/');
         }
-        if path != "/" {
-            path.push('/');
-        }
-        path.push_str(name);
+        path.extend_from_slice(name);
     }
-    true
+    if let Ok(fd) = sys::open_directory(At::WorkingDirectory, &c_path(&path)) {
+        way = way.max(crossing(&fd, &mut device));
+    }
+    Some(way)
+}
+
+/// What a walk comes across on its way down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    /// Nothing special.
+    Plain,
+    /// The border of a file system that the kernel makes up.
+    IntoPseudo,
+}
+
+/// Whether a border lies between a directory and the one before, whose device
+/// is `device`.
+fn crossing(fd: &OwnedFd, device: &mut Option<u64>) -> Way {
+    let here = sys::stat_open(fd.as_fd()).ok().map(|stat| stat.device);
+    let before = std::mem::replace(device, here);
+    let is_border = before.is_some() && before != here;
+    if is_border && sys::is_pseudo_file_system(fd.as_fd()).unwrap_or(false) {
+        Way::IntoPseudo
+    } else {
+        Way::Plain
+    }
 }
 
 /// What is at a search path, and the path it is reported under.
-fn inspect(run: &Run<'_>, path: &str) -> Option<(String, RootKind)> {
+fn inspect(run: &Run<'_>, path: &[u8]) -> Option<(Vec<u8>, RootKind)> {
     let name = c_path(path);
     let here = At::WorkingDirectory;
     let stat = match sys::stat(here, &name, false) {
         Ok(stat) => stat,
         Err(error) => {
-            run.open_failed(path.as_bytes(), &error);
+            run.open_failed(path, &error);
             return None;
         }
     };
     match stat.file_type() {
-        FileType::Directory => Some((path.to_owned(), RootKind::Directory)),
+        FileType::Directory => Some((path.to_vec(), RootKind::Directory)),
         FileType::Link => {
             let target = match sys::stat(here, &name, true) {
                 Ok(target) => target,
                 Err(error) => {
-                    run.link_failed(path.as_bytes(), &error);
+                    run.link_failed(path, &error);
                     return None;
                 }
             };
             let resolved = resolve(path, &target);
             if target.file_type() == FileType::Directory {
                 run.errors.warning(&format!(
-                    "{path} is a link to {resolved} and was not followed"
+                    "{} is a link to {} and was not followed",
+                    transcribe::text(path),
+                    transcribe::text(&resolved),
                 ));
-                return Some((path.to_owned(), RootKind::DirectoryLink(target)));
+                return Some((path.to_vec(), RootKind::DirectoryLink(target)));
             }
             special(run, resolved, target)
         }
-        _ => special(run, path.to_owned(), stat),
+        _ => special(run, path.to_vec(), stat),
     }
 }
 
 /// Something that is neither directory nor link. It must be openable, even
 /// when only its metadata matters.
-fn special(run: &Run<'_>, path: String, stat: Stat) -> Option<(String, RootKind)> {
+fn special(run: &Run<'_>, path: Vec<u8>, stat: Stat) -> Option<(Vec<u8>, RootKind)> {
     let name = c_path(&path);
     let refused = match stat.file_type() {
         // Opened when its turn comes.
@@ -219,7 +249,7 @@ fn special(run: &Run<'_>, path: String, stat: Stat) -> Option<(String, RootKind)
     };
     match refused {
         Some(error) => {
-            run.open_failed(path.as_bytes(), &error);
+            run.open_failed(&path, &error);
             None
         }
         None => Some((path, RootKind::Special(stat))),
@@ -228,20 +258,18 @@ fn special(run: &Run<'_>, path: String, stat: Stat) -> Option<(String, RootKind)
 
 /// The path that a link leads to, following only the link itself and those it
 /// leads to, as far as that names the same file.
-fn resolve(link: &str, target: &Stat) -> String {
-    let mut path = link.to_owned();
+fn resolve(link: &[u8], target: &Stat) -> Vec<u8> {
+    let mut path = link.to_vec();
     for _ in 0..MAX_LINKS {
-        let Ok(next) = std::fs::read_link(&path) else {
+        let Ok(next) = std::fs::read_link(Path::new(OsStr::from_bytes(&path))) else {
             break;
         };
-        let Ok(next) = std::str::from_utf8(next.as_os_str().as_bytes()) else {
-            break;
-        };
-        path = if next.starts_with('/') {
-            clean(next)
+        let next = next.into_os_string().into_vec();
+        path = if next.starts_with(b"/") {
+            clean(&next)
         } else {
-            let (front, _) = path.rsplit_once('/').unwrap_or((".", ""));
-            clean(&format!("{front}/{next}"))
+            let (front, _) = super::paths::split(&path);
+            clean(&[front, &next].concat())
         };
     }
     // `..` behind a directory that is itself a link leads elsewhere than the
@@ -251,15 +279,19 @@ fn resolve(link: &str, target: &Stat) -> String {
     if same {
         return path;
     }
-    match std::fs::canonicalize(link) {
-        Ok(path) => path.to_string_lossy().into_owned(),
-        Err(_) => link.to_owned(),
+    match std::fs::canonicalize(Path::new(OsStr::from_bytes(link))) {
+        Ok(path) => path.into_os_string().into_vec(),
+        Err(_) => link.to_vec(),
     }
 }
 
 /// A path for system calls. One with a NUL inside names nothing; the part in
 /// front of it might, so it is not cut but replaced.
-pub fn c_path(path: &str) -> CString {
-    CString::new(path)
-        .unwrap_or_else(|_| CString::new(path.replace('\0', "\u{FFFD}")).unwrap_or_default())
+pub fn c_path(path: &[u8]) -> CString {
+    CString::new(path).unwrap_or_else(|_| {
+        let replaced = path
+            .iter()
+            .map(|byte| if *byte == 0 { 0xFF } else { *byte });
+        CString::new(replaced.collect::<Vec<u8>>()).unwrap_or_default()
+    })
 }

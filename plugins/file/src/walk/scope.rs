@@ -53,12 +53,13 @@ impl Scope {
             .clone()
     }
 
-    /// The scope without the searches that read files.
-    pub fn without_reading(&self, plan: &Plan) -> Option<Arc<Self>> {
+    /// The scope without the searches that stay out of file systems that the
+    /// kernel makes up.
+    pub fn entering_pseudo(&self, plan: &Plan) -> Option<Arc<Self>> {
         let quiet = self
             .members
             .iter()
-            .filter(|member| !plan.searches[member.search].reads());
+            .filter(|member| plan.searches[member.search].enters_pseudo);
         Self::new(plan, quiet.copied())
     }
 

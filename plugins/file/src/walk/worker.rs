@@ -105,7 +105,7 @@ impl<'r> Worker<'r> {
 
     fn root(&mut self, root: Root) {
         self.nested = Arc::clone(&root.nested);
-        let (front, name) = super::paths::split(root.path.as_bytes());
+        let (front, name) = super::paths::split(&root.path);
         let place = |scope| Arc::new(Directory::around(front, scope));
         let base = CString::new(name).unwrap_or_default();
         match root.kind {
@@ -115,8 +115,8 @@ impl<'r> Worker<'r> {
                 }
                 let path = c_path(&root.path);
                 match sys::open_directory(At::WorkingDirectory, &path) {
-                    Ok(fd) => self.list(root.path.as_bytes(), root.scope, None, fd),
-                    Err(error) => self.run.open_failed(root.path.as_bytes(), &error),
+                    Ok(fd) => self.list(&root.path, root.scope, None, fd),
+                    Err(error) => self.run.open_failed(&root.path, &error),
                 }
             }
             RootKind::File => {
@@ -125,7 +125,7 @@ impl<'r> Worker<'r> {
                 match target.open() {
                     Ok(()) => self.evaluator.evaluate(&mut target),
                     Err(error) => {
-                        self.run.open_failed(root.path.as_bytes(), &error);
+                        self.run.open_failed(&root.path, &error);
                         // Found inside a directory it need not be openable.
                         if let Some(scope) = root.passing {
                             let place = Arc::new(Directory::around(front, scope));
@@ -209,7 +209,7 @@ impl<'r> Worker<'r> {
         parent: Option<u64>,
         fd: &OwnedFd,
     ) -> Option<(Arc<Scope>, u64)> {
-        if !self.run.reads {
+        if self.run.enters_pseudo {
             return Some((scope, 0));
         }
         let device = sys::stat_open(fd.as_fd()).map_or(0, |stat| stat.device);
@@ -218,7 +218,7 @@ impl<'r> Worker<'r> {
         {
             return Some((scope, device));
         }
-        Some((scope.without_reading(self.run.plan)?, device))
+        Some((scope.entering_pseudo(self.run.plan)?, device))
     }
 
     fn remember_directories(&self, directory: &Arc<Directory>, scope: &Arc<Scope>, filled: &[u8]) {

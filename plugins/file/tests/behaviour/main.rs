@@ -5,6 +5,7 @@ mod criteria;
 mod decompress;
 mod hostile;
 mod limits;
+mod locate;
 mod options;
 mod property;
 mod results;
