@@ -132,7 +132,17 @@ typedef struct MigHost {
 /* Runs one operation to its end on the calling thread and returns one of the
  * codes above. The name of the operation and the input are borrowed for the
  * call. The host runs one operation at a time; the module may start threads,
- * which must end before it returns. Nothing may be thrown or unwound out of it. */
+ * which must end before it returns. Nothing may be thrown or unwound out of it.
+ *
+ * Inputs and answers by operation, as JSON would write them:
+ * run: parameters, gives a result document.
+ * options: {"words":[...],"defaults":"mig"} (or json, console), gives
+ * {"parameters":{...}} or {"help":"..."}, or {"files":["path",...]} with
+ * words that name files: then a client reads them and asks again with
+ * "files":{"path":"text",...} in the input. Agents never ask for options.
+ * print: {"result":{...},"foundonly":false}, gives {"lines":[...]}.
+ * validate: parameters, gives {"errors":[{"field":"...","message":"..."}]}.
+ * describe: nothing, gives the manifest. */
 typedef int32_t (*MigCall)(const MigHost *host, MigBytes operation, MigBytes input);
 
 /* What a plugin offers. A static, immutable table that belongs to the plugin;

@@ -74,7 +74,8 @@ pub struct Job<'a> {
     /// What it shall do.
     pub operation: Operation,
     /// Input of the operation: parameters for `run` and `validate`,
-    /// `{"words":[…],"defaults":"mig"}` for `options`,
+    /// `{"words":[…],"defaults":"mig"}` for `options`, with
+    /// `"files":{"path":"text"}` once it has answered `{"files":["path"]}`,
     /// `{"result":{…},"foundonly":bool}` for `print`, null for `describe`.
     pub input: Value,
     /// Its budgets.

@@ -11,6 +11,7 @@ pub mod follow;
 pub mod http;
 pub mod launch;
 pub mod modules;
+mod option_files;
 pub mod results;
 pub mod signer;
 pub mod targets;

@@ -158,6 +158,16 @@ pub struct MigHost {
 /// codes above. The name of the operation and the input are borrowed for the
 /// call. The host runs one operation at a time; the module may start threads,
 /// which must end before it returns. Nothing may be thrown or unwound out of it.
+///
+/// Inputs and answers by operation, as JSON would write them:
+/// `run`: parameters, gives a result document.
+/// `options`: `{"words":[...],"defaults":"mig"}` (or `json`, `console`), gives
+/// `{"parameters":{...}}` or `{"help":"..."}`, or `{"files":["path",...]}` with
+/// words that name files: then a client reads them and asks again with
+/// `"files":{"path":"text",...}` in the input. Agents never ask for options.
+/// `print`: `{"result":{...},"foundonly":false}`, gives `{"lines":[...]}`.
+/// `validate`: parameters, gives `{"errors":[{"field":"...","message":"..."}]}`.
+/// `describe`: nothing, gives the manifest.
 pub type CallFn =
     unsafe extern "C" fn(host: *const MigHost, operation: MigBytes, input: MigBytes) -> i32;
 

@@ -45,7 +45,7 @@ pub mod words;
 
 pub use export::{copied, table};
 pub use failure::Failure;
-pub use module::{Defaults, Module, Options};
+pub use module::{Defaults, Files, Module, Options};
 pub use session::Session;
 
 pub use mig_plugin_abi as abi;

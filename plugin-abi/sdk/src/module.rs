@@ -4,6 +4,7 @@ use crate::{Failure, FieldError, ResultDocument, Session};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A module. There is no instance: every operation runs in a process of its own.
 ///
@@ -41,6 +42,22 @@ pub trait Module: 'static {
         _defaults: Defaults,
     ) -> Result<Options<Self::Parameters>, Failure> {
         Err(Failure::unsupported("the module has no command line"))
+    }
+
+    /// As [`Module::options`], for command lines that name files of the person
+    /// who asks, as in `-path tests.yaml`. The operation has no access to
+    /// files: it answers [`Options::Files`] with the paths as they were
+    /// written, and is asked again with what stands in them. Implement this one
+    /// instead of the other.
+    ///
+    /// # Errors
+    /// A failure that names the flag.
+    fn options_with_files(
+        words: &[String],
+        defaults: Defaults,
+        _files: &Files,
+    ) -> Result<Options<Self::Parameters>, Failure> {
+        Self::options(words, defaults)
     }
 
     /// Turns a result into lines. The result may be masked or come from another
@@ -91,4 +108,20 @@ pub enum Options<P> {
     Parameters(P),
     /// The module's help text.
     Help(String),
+    /// The texts of these files, which stand among the words exactly so, or
+    /// behind the `=` of one. A client reads no other file.
+    Files(Vec<String>),
+}
+
+/// Texts of files that the words of a command line name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Files(BTreeMap<String, String>);
+
+impl Files {
+    /// What stands in the file that was named like this; `None` when it has to
+    /// be asked for first.
+    pub fn get(&self, path: &str) -> Option<&str> {
+        self.0.get(path).map(String::as_str)
+    }
 }

@@ -1,6 +1,6 @@
 //! The five one-shot operations, from payload to payload.
 
-use crate::{Defaults, Failure, Module, Options, Session};
+use crate::{Defaults, Failure, Files, Module, Options, Session};
 use mig_plugin_abi::{code, emit};
 use mig_plugin_payload::{FieldError, ResultDocument, Schema, Strictness, decode, encode};
 use serde::Deserialize;
@@ -55,6 +55,8 @@ struct Words {
     words: Vec<String>,
     #[serde(default)]
     defaults: String,
+    #[serde(default)]
+    files: Files,
 }
 
 fn options<M: Module>(input: Value) -> Result<Value, Failure> {
@@ -70,8 +72,9 @@ fn options<M: Module>(input: Value) -> Result<Value, Failure> {
             ));
         }
     };
-    match M::options(&asked.words, defaults)? {
+    match M::options_with_files(&asked.words, defaults, &asked.files)? {
         Options::Help(help) => Ok(json!({ "help": help })),
+        Options::Files(paths) => Ok(json!({ "files": paths })),
         Options::Parameters(parameters) => {
             if let Some(first) = M::validate(&parameters).into_iter().next() {
                 return Err(refusal(vec![first]));

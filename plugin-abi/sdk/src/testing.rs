@@ -112,6 +112,14 @@ impl FakeHost {
         self.operation::<M>("options", input)
     }
 
+    /// As [`FakeHost::options`], with the texts of files a client has read: pairs
+    /// of path and text.
+    pub fn options_with_files<M: Module>(&self, words: &[&str], files: &[(&str, &str)]) -> Answer {
+        let files: std::collections::BTreeMap<_, _> = files.iter().copied().collect();
+        let input = serde_json::json!({"words": words, "defaults": "mig", "files": files});
+        self.operation::<M>("options", input)
+    }
+
     /// The lines a module prints for a result.
     ///
     /// # Panics

@@ -74,7 +74,8 @@ pub(super) fn of_helper(operation: Operation, answer: Value) -> Result<Value, St
         Operation::Print => lines(fields).ok_or_else(wrong),
         Operation::Options
             if fields.get("parameters").is_some_and(Value::is_object)
-                || fields.get("help").is_some_and(Value::is_string) =>
+                || fields.get("help").is_some_and(Value::is_string)
+                || fields.get("files").is_some_and(are_paths) =>
         {
             Ok(Value::Object(fields))
         }
@@ -100,6 +101,12 @@ fn lines(mut fields: Map<String, Value>) -> Option<Value> {
         *line = Value::String(harmless(text));
     }
     Some(Value::Object(fields))
+}
+
+fn are_paths(files: &Value) -> bool {
+    files
+        .as_array()
+        .is_some_and(|files| !files.is_empty() && files.iter().all(Value::is_string))
 }
 
 fn are_field_errors(errors: &Value) -> bool {

@@ -218,5 +218,9 @@ fn declare(kind: &str, name: &str) -> String {
 
 /// A line of documentation without Rust's markup.
 fn plain(doc: &str) -> String {
-    doc.replace(['[', ']', '`'], "").replace("::", ".")
+    // Brackets of links hug backticks; those of JSON do not.
+    doc.replace("[`", "")
+        .replace("`]", "")
+        .replace('`', "")
+        .replace("::", ".")
 }
