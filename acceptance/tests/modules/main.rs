@@ -7,6 +7,7 @@ mod memory;
 mod netstat;
 mod ping;
 mod pkg;
+mod scale;
 mod schema;
 mod scribe;
 mod setup;
