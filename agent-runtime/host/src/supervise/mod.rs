@@ -7,7 +7,10 @@ mod place;
 mod verdict;
 mod watch;
 
-use mig_plugin_payload::encode;
+use std::borrow::Cow;
+
+use mig_plugin_payload::{FieldError, Manifest, Strictness, encode};
+use serde_json::{Map, Value};
 
 use crate::cancel::Cancel;
 use crate::job::{Ending, Job, Operation, Outcome, Progress};
@@ -50,7 +53,16 @@ impl ModuleStore {
         if !entry.info.manifest.has_operation(operation) {
             return Err(format!("module `{name}` has no operation `{operation}`"));
         }
-        let input = encode(&job.input)
+        let input = match parameters(job, &entry.info.manifest) {
+            Ok(input) => input,
+            Err(complaint) => {
+                return Ok(Outcome {
+                    field: Some(complaint.field.clone()),
+                    ..not_run(job, Ending::Failed, complaint.to_string())
+                });
+            }
+        };
+        let input = encode(&input)
             .map_err(|error| format!("input for module `{name}` cannot be sent: {error}"))?;
         if cancel.is_cancelled() {
             let reason = format!("module `{name}` was cancelled before it started");
@@ -70,6 +82,27 @@ impl ModuleStore {
             .map_err(|error| format!("module `{name}`: cannot follow its worker: {error}"))?;
         Ok(verdict::judge(job, &entry.info.manifest, answer, &end))
     }
+}
+
+/// The input of a job. Parameters of `run` are brought to the spelling of the
+/// manifest and held against its schema, so that a module in any language gets
+/// only what it has declared; the SDK does the same for tests without a host.
+fn parameters<'a>(job: &'a Job<'_>, manifest: &Manifest) -> Result<Cow<'a, Value>, FieldError> {
+    let schema = match job.operation {
+        Operation::Run => manifest.parameters(),
+        _ => None,
+    };
+    let Some(schema) = schema else {
+        return Ok(Cow::Borrowed(&job.input));
+    };
+    let mut input = match &job.input {
+        // No parameters at all: all defaults.
+        Value::Null => Value::Object(Map::new()),
+        given => given.clone(),
+    };
+    schema.normalise(&mut input);
+    schema.validate(&input, Strictness::Parameters)?;
+    Ok(Cow::Owned(input))
 }
 
 fn request(job: &Job<'_>, entry: &Entry, input: &[u8]) -> Request {

@@ -18,6 +18,8 @@ pub struct Source<'a> {
     pub before: &'a str,
     /// Body of the entry function.
     pub entry: &'a str,
+    /// Schema of the parameters of `run`, as JSON; empty for none.
+    pub parameters: &'a str,
     /// Words of the manifest's `capabilities`.
     pub capabilities: &'a str,
     /// More members of the manifest, each followed by a comma.
@@ -33,6 +35,7 @@ impl Default for Source<'_> {
             call: "",
             before: "",
             entry: "",
+            parameters: "",
             capabilities: "",
             manifest: "",
             fingerprint: mig_plugin_sdk::abi::fingerprint::FINGERPRINT,
@@ -65,7 +68,7 @@ const TEMPLATE: &str = r#"
 __attribute__((section(".mig.manifest"), used)) static const char manifest[] =
     "{\"name\":\"@NAME@\",\"version\":\"1\",@MANIFEST@"
     "\"abi\":{\"major\":1,\"minor\":0,\"fingerprint\":\"@FINGERPRINT@\"},"
-    "\"operations\":{\"run\":{\"result\":{\"properties\":{"
+    "\"operations\":{\"run\":{@PARAMETERS@\"result\":{\"properties\":{"
     "\"elements\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"array\"}},"
     "\"statistics\":{\"type\":[\"object\",\"null\"]}}}},\"print\":{},\"validate\":{}},"
     "\"capabilities\":[@CAPABILITIES@]}";
@@ -132,7 +135,12 @@ impl Plugins {
             .map(|word| format!("\\\"{word}\\\""))
             .collect::<Vec<_>>()
             .join(",");
+        let parameters = match source.parameters {
+            "" => String::new(),
+            schema => format!("\"parameters\":{schema},").replace('"', "\\\""),
+        };
         let code = TEMPLATE
+            .replace("@PARAMETERS@", &parameters)
             .replace("@NAME@", source.name)
             .replace("@MANIFEST@", &source.manifest.replace('"', "\\\""))
             .replace("@FINGERPRINT@", source.fingerprint)

@@ -238,7 +238,7 @@ fn unknown_modules_and_operations_are_one_line() {
     assert_eq!(reason(&unknown), "module 'telepathy' is not available");
     assert_eq!(unknown.answer["success"], false);
     let too_deep = (0..40).fold(json!(1), |inner, _| json!([inner]));
-    let deep = run(&store, &job("probe", too_deep));
+    let deep = run(&store, &job("probe", json!({"unknown": too_deep})));
     assert!(reason(&deep).contains("nested deeper"), "{deep:?}");
 }
 

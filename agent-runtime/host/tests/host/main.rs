@@ -10,6 +10,7 @@ mod hostile;
 mod inspection;
 mod limits;
 mod linked;
+mod parameters;
 mod poor_systems;
 mod probe;
 mod sandbox;

@@ -24,7 +24,7 @@ pub const ALL: [Promise; 9] = [
     ("options gives help", help),
     ("options refuses an unknown option", unknown_option),
     ("validate lists complaints", validate),
-    ("run refuses parameters of a wrong type", wrong_types),
+    ("validate refuses parameters of a wrong type", wrong_types),
     ("run ends with a result that fits its schema", results),
     ("print makes lines of a result", print),
     ("a cancelled run ends within 100 ms", cancel),
@@ -128,8 +128,10 @@ fn validate(subject: &Subject) -> Verdict {
     })
 }
 
+/// Tried with `validate`: wrong parameters of a run do not get past the host.
 fn wrong_types(subject: &Subject) -> Verdict {
     settled(|| {
+        declared(subject, Operation::Validate)?;
         let Some(schema) = subject.manifest.parameters() else {
             return Err(Verdict::Skipped("no parameters declared".to_owned()));
         };
@@ -142,12 +144,15 @@ fn wrong_types(subject: &Subject) -> Verdict {
                 false => json!("seventeen"),
             };
             let input = json!({ name: wrong });
-            let outcome = subject.call(Operation::Run, input.clone());
+            let outcome = subject.call(Operation::Validate, input.clone());
             if let Some(fault) = subject.fault(&outcome) {
                 return Err(Verdict::Broken(format!("{}: {fault}", quoted(&input))));
             }
-            if outcome.ending == Ending::Done {
-                return Err(Verdict::Broken(format!("it ran with {}", quoted(&input))));
+            if outcome.answer["errors"]
+                .as_array()
+                .is_some_and(Vec::is_empty)
+            {
+                return Err(Verdict::Broken(format!("it accepts {}", quoted(&input))));
             }
             tried += 1;
         }
