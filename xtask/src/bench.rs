@@ -20,6 +20,12 @@ enum Subject {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// A tree of a million files, by every module that searches for files.
+    Tree {
+        /// Arguments of the bench program; `--help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Whole investigations with one agent: process start, signing, TLS,
     /// scheduling, the agent's checks, its worker, and printing.
     Investigation {
@@ -32,13 +38,17 @@ enum Subject {
 /// Runs the measurement.
 pub fn run(options: &Options) -> Outcome<()> {
     match &options.subject {
-        Subject::File { arguments } => file(arguments),
+        Subject::File { arguments } => {
+            packages::for_benches();
+            program("file-bench", arguments)
+        }
+        Subject::Tree { arguments } => program("tree-bench", arguments),
         Subject::Investigation { runs } => investigation((*runs).max(1)),
     }
 }
 
-fn file(arguments: &[String]) -> Outcome<()> {
-    packages::for_benches();
+/// Runs a bench program beside an agent of the same build.
+fn program(name: &str, arguments: &[String]) -> Outcome<()> {
     build(
         "agent and bench",
         &["build", "--release", "-p", "mig-agent", "-p", "mig-benches"],
@@ -51,7 +61,7 @@ fn file(arguments: &[String]) -> Outcome<()> {
         "-p",
         "mig-benches",
         "--bin",
-        "file-bench",
+        name,
         "--",
     ]);
     run_command("the bench", call.args(arguments))
