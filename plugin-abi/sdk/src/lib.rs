@@ -37,6 +37,7 @@ mod export;
 mod failure;
 pub mod hosts;
 mod module;
+pub mod numbers;
 mod operations;
 mod session;
 pub mod testing;
