@@ -20,6 +20,7 @@ pub mod heartbeat;
 pub mod history;
 pub mod http;
 pub mod identity;
+mod imprint;
 pub mod intake;
 pub mod invocation;
 pub mod journal;

@@ -12,11 +12,12 @@ use crate::daemon::Start;
 use crate::invocation::{HELP, Invocation, Task};
 use crate::settings::Settings;
 use crate::status::query;
-use crate::{VERSION, detach, identity, local, sys};
+use crate::{VERSION, detach, identity, imprint, local, sys};
 
 /// Does what the command line says. `statics` are the modules that are part of
 /// this program.
 pub fn run(statics: &[StaticModule]) -> ExitCode {
+    imprint::keep();
     let raw: Vec<OsString> = std::env::args_os().skip(1).collect();
     let words: Vec<String> = raw
         .iter()

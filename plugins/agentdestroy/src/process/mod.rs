@@ -1,0 +1,9 @@
+//! Processes of this machine, from `/proc`.
+
+mod family;
+mod program;
+mod status;
+
+pub use family::{Relation, relation};
+pub use program::{Program, also_running};
+pub use status::Status;
