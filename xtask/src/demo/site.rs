@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mig_acceptance::{Process, Programs};
+use mig_acceptance::{PLUGINS, Process, Programs};
 
 use crate::building::{Outcome, target_directory};
 use crate::demo::interruption;
+use crate::demo::prey::Prey;
 
 /// Who asks, and the agent that answers.
 const INVESTIGATOR: &str = "demo";
@@ -17,6 +18,7 @@ pub struct Site {
     // Declared in the order in which they must stop.
     agent: Process,
     server: Process,
+    prey: Prey,
     files: mig_acceptance::Site,
     host: String,
 }
@@ -26,9 +28,10 @@ impl Site {
     pub fn start() -> Outcome<Self> {
         let programs = Programs::shipped(&target_directory())?;
         println!("\nmaking certificates, keys and configuration");
-        let files = mig_acceptance::Site::new(programs, "mig-demo-", &["file", "example"])?;
+        let files = mig_acceptance::Site::new(programs, "mig-demo-", &PLUGINS)?;
         interruption::watch(files.directory());
         println!("they are in {}", files.directory().display());
+        let prey = Prey::new(files.directory())?;
         println!("creating the investigator");
         let investigator = files.add_investigator(INVESTIGATOR)?;
         files.write("acl.cfg", access_list(&investigator.fingerprint))?;
@@ -54,6 +57,7 @@ impl Site {
             host: names.into_iter().next().unwrap_or_default(),
             agent,
             server,
+            prey,
             files,
         })
     }
@@ -78,6 +82,16 @@ impl Site {
         &self.host
     }
 
+    /// What there is to find.
+    pub fn prey(&self) -> &Prey {
+        &self.prey
+    }
+
+    /// Where the server's relay listens.
+    pub fn relay_port(&self) -> u16 {
+        self.files.ports().relay
+    }
+
     /// Names and ids of the running programs.
     pub fn processes(&self) -> Vec<(&'static str, u32)> {
         vec![
@@ -99,6 +113,7 @@ impl Site {
     pub fn stop(mut self) -> Outcome<()> {
         self.agent.stop()?;
         self.server.stop()?;
+        drop(self.prey);
         interruption::forget();
         self.files.remove()
     }
