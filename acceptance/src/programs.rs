@@ -26,7 +26,7 @@ pub const PLUGINS: [&str; 10] = [
 pub struct Programs {
     /// Directory of server, tools and plugins.
     tools: PathBuf,
-    /// Directory of the agent.
+    /// The agent.
     agent: PathBuf,
 }
 
@@ -38,7 +38,7 @@ impl Programs {
     pub fn shipped(target: &Path) -> Outcome<Self> {
         Self {
             tools: target.join("release"),
-            agent: target.join("agent"),
+            agent: target.join("agent/mig-agent"),
         }
         .checked("cargo xtask build")
     }
@@ -58,7 +58,7 @@ impl Programs {
         })?;
         Self {
             tools: directory.to_owned(),
-            agent: directory.to_owned(),
+            agent: directory.join("mig-agent"),
         }
         .checked("cargo build --workspace")
     }
@@ -66,7 +66,7 @@ impl Programs {
     fn checked(self, remedy: &str) -> Outcome<Self> {
         let tools = TOOLS.iter().map(|name| self.tools.join(name));
         let plugins = PLUGINS.iter().map(|module| self.plugin(module));
-        let needed = tools.chain(plugins).chain([self.agent_path()]);
+        let needed = tools.chain(plugins).chain([self.agent.clone()]);
         for path in needed {
             if !path.is_file() {
                 return Err(format!("{} is missing; run: {remedy}", path.display()));
@@ -87,11 +87,17 @@ impl Programs {
 
     /// A call of the agent.
     pub fn agent(&self) -> Command {
-        command(&self.agent_path())
+        command(&self.agent)
     }
 
-    fn agent_path(&self) -> PathBuf {
-        self.agent.join("mig-agent")
+    /// The same with another agent: one that has no modules built in, and was
+    /// built together with the running test.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub fn with_agent_without_modules(mut self) -> Outcome<Self> {
+        self.agent = self.tools.join("examples/agent_without_modules");
+        self.checked("cargo build -p mig-acceptance --examples")
     }
 
     /// The plugin file of a module.

@@ -1,8 +1,10 @@
 //! The path of an investigation: asked with `mig`, answered by a real agent.
 
+mod actions;
 mod agent_modes;
 mod found;
 mod local;
+mod modules;
 mod plugins;
 mod privacy;
 mod selection;

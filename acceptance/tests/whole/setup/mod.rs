@@ -46,6 +46,15 @@ impl Whole {
     ) -> Self {
         let (site, ada) = files();
         prepare(&site);
+        Self::start_on(site, ada, configure)
+    }
+
+    /// A site whose files are made.
+    pub fn start_on(
+        site: Site,
+        ada: Investigator,
+        configure: impl FnOnce(Configuration) -> Configuration,
+    ) -> Self {
         let server = site.start_server().unwrap();
         let configuration = configure(site.agent_configuration(AGENT).unwrap());
         site.write("agent.cfg", configuration).unwrap();
@@ -90,7 +99,12 @@ impl Whole {
 /// A site of which nothing runs yet, with Ada (who is returned) and Bob.
 pub fn files() -> (Site, Investigator) {
     let programs = Programs::beside_test().unwrap_or_else(|error| panic!("{error}"));
-    let site = Site::new(programs, "mig-whole-", &["example"]).unwrap();
+    files_with(programs, &["example"])
+}
+
+/// The same with these programs, and these modules as plugin files.
+pub fn files_with(programs: Programs, plugins: &[&str]) -> (Site, Investigator) {
+    let site = Site::new(programs, "mig-whole-", plugins).unwrap();
     let ada = site.add_investigator("ada").unwrap();
     let bob = site.add_investigator("bob").unwrap();
     let both = format!(
