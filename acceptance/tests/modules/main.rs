@@ -7,6 +7,7 @@ mod memory;
 mod netstat;
 mod ping;
 mod pkg;
+mod readme;
 mod scale;
 mod schema;
 mod scribe;

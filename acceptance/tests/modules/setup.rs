@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use mig_acceptance::Configuration;
+use mig_acceptance::{Configuration, Programs};
+use mig_host::{ModuleStore, StoreOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -114,6 +115,27 @@ impl Machine {
     }
 }
 
+/// Plugin files as they were built, used through the agent's program: nothing
+/// of them runs in this one. The directory goes when it is dropped.
+pub fn plugin_files(modules: &[&str]) -> (ModuleStore, TempDir) {
+    let programs = Programs::beside_test().unwrap_or_else(|error| panic!("{error}"));
+    let directory = TempDir::with_prefix("mig-plugins-").expect("a directory");
+    for module in modules {
+        let file = directory.path().join(format!("{module}.so"));
+        std::fs::copy(programs.plugin(module), &file).expect("a plugin file");
+    }
+    let options = StoreOptions {
+        directories: vec![directory.path().to_owned()],
+        allow_unsigned: true,
+        ..StoreOptions::default()
+    };
+    let agent = programs.agent();
+    let store = ModuleStore::open(&[], &options)
+        .with_worker_program(Path::new(agent.get_program()).to_owned());
+    assert!(store.refused().is_empty(), "{:?}", store.refused());
+    (store, directory)
+}
+
 /// Runs a program with something to read.
 pub fn fed(command: &mut Command, input: &str) -> Said {
     let mut child = command
@@ -138,7 +160,15 @@ pub fn fed(command: &mut Command, input: &str) -> Said {
 fn every_module_of_the_default_pack_answers_for_its_help() {
     let machine = Machine::new();
     // Those that have a command line.
-    for module in ["file"] {
+    for module in [
+        "file",
+        "netstat",
+        "ping",
+        "pkg",
+        "scribe",
+        "sshkey",
+        "timedrift",
+    ] {
         let said = machine.mig(module, &["help"]);
         assert_eq!(said.code, 0, "{module}: {said:?}");
         assert!(said.stdout.contains("ex: "), "{module}: {said:?}");

@@ -30,7 +30,7 @@ pub const OPEN_TEXTS: [(&str, &[(&str, &str)]); 10] = [
     ),
     ("memory", &[]),
     ("netstat", &[]),
-    ("ping", &[]),
+    ("ping", &[("elements.protocol", ASKED)]),
     ("pkg", &[]),
     ("scribe", &[]),
     ("sshkey", &[]),
