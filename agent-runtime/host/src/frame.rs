@@ -33,8 +33,11 @@ pub(crate) enum Kind {
     Full = 7,
     /// The module could not be loaded or broke the rules; payload: why.
     Refused = 8,
-    /// The operation returned; payload: its code, 32 bits.
+    /// The operation returned for the last input; payload: its code, 32 bits.
     End = 9,
+    /// The operation returned and is called again for the next input; payload
+    /// as of the end.
+    Next = 10,
 }
 
 impl Kind {
@@ -49,6 +52,7 @@ impl Kind {
             7 => Kind::Full,
             8 => Kind::Refused,
             9 => Kind::End,
+            10 => Kind::Next,
             _ => return None,
         })
     }

@@ -113,20 +113,33 @@ pub enum Ending {
 /// What came of a job. Never an error value: whatever a module does ends in
 /// one of these.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct Outcome<A = Value> {
     /// How it ended.
     pub ending: Ending,
     /// For `run` always a whole result object, keys in the order
     /// `foundanything`, `success`, `elements`, `statistics`, `errors`; when the
     /// ending is not [`Ending::Done`] it holds what arrived until then, and
     /// `errors` the reason. For the other operations their answer, or null.
-    pub answer: Value,
+    pub answer: A,
     /// One line: why it is not done, or why it is done only in part.
     pub reason: Option<String>,
     /// The parameter or flag the module complains about, when it names one.
     pub field: Option<String>,
     /// Guards the worker ran under; `None` when it did not get that far.
     pub sandbox: Option<SandboxReport>,
+}
+
+impl<A> Outcome<A> {
+    /// The same with another form of the answer.
+    pub fn map<B>(self, form: impl FnOnce(A) -> B) -> Outcome<B> {
+        Outcome {
+            ending: self.ending,
+            answer: form(self.answer),
+            reason: self.reason,
+            field: self.field,
+            sandbox: self.sandbox,
+        }
+    }
 }
 
 /// What a module says while it works.

@@ -28,20 +28,23 @@ pub(crate) struct Request {
     pub(crate) libraries: Vec<String>,
     pub(crate) limits: Limits,
     pub(crate) profile: Profile,
-    /// Bytes of input that follow.
-    pub(crate) input: u64,
+    /// Bytes of each input that follows; the operation is called once for each.
+    pub(crate) inputs: Vec<u64>,
 }
 
 impl Request {
-    /// The bytes to send: length, header, input.
-    pub(crate) fn encode(&self, input: &[u8]) -> Vec<u8> {
+    /// The bytes to send: length, header, inputs.
+    pub(crate) fn encode(&self, inputs: &[Vec<u8>]) -> Vec<u8> {
         // Strings, numbers and flags: this cannot fail.
         let header = serde_json::to_vec(self).unwrap_or_default();
         let length = u32::try_from(header.len()).unwrap_or(u32::MAX);
-        let mut bytes = Vec::with_capacity(4 + header.len() + input.len());
+        let body: usize = inputs.iter().map(Vec::len).sum();
+        let mut bytes = Vec::with_capacity(4 + header.len() + body);
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(&header);
-        bytes.extend_from_slice(input);
+        for input in inputs {
+            bytes.extend_from_slice(input);
+        }
         bytes
     }
 
@@ -62,10 +65,15 @@ impl Request {
         Ok((request, module))
     }
 
-    /// Reads the input.
-    pub(crate) fn receive_input(&self, socket: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
-        let mut input = vec![0; usize::try_from(self.input).unwrap_or(usize::MAX)];
-        receive_exact(socket, &mut input)?;
-        Ok(input)
+    /// Reads the inputs.
+    pub(crate) fn receive_inputs(&self, socket: BorrowedFd<'_>) -> io::Result<Vec<Vec<u8>>> {
+        self.inputs
+            .iter()
+            .map(|length| {
+                let mut input = vec![0; usize::try_from(*length).unwrap_or(usize::MAX)];
+                receive_exact(socket, &mut input)?;
+                Ok(input)
+            })
+            .collect()
     }
 }

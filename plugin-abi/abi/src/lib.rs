@@ -165,7 +165,8 @@ pub struct MigHost {
 /// `{"parameters":{...}}` or `{"help":"..."}`, or `{"files":["path",...]}` with
 /// words that name files: then a client reads them and asks again with
 /// `"files":{"path":"text",...}` in the input. Agents never ask for options.
-/// `print`: `{"result":{...},"foundonly":false}`, gives `{"lines":[...]}`.
+/// `print`: `{"result":{...},"foundonly":false}`, gives `{"lines":[...]}`; it may
+/// be called many times in one process, once for each result.
 /// `validate`: parameters, gives `{"errors":[{"field":"...","message":"..."}]}`.
 /// `describe`: nothing, gives the manifest.
 pub type CallFn =

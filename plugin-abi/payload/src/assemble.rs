@@ -5,6 +5,8 @@
 //! way. The final result may repeat `elements`: its keys set the order and fill
 //! in what was not streamed, and streamed values win.
 
+use crate::document::{Document, Findings, Part};
+use crate::profile::ProfileError;
 use serde_json::{Map, Value};
 
 /// Deepest place, in segments. It leaves room for the elements themselves.
@@ -22,6 +24,12 @@ pub enum PlaceError {
     /// The same place was an array before and an object now, or the reverse.
     #[error("place `{0}` conflicts with an earlier one")]
     Conflict(String),
+    /// The element itself breaks the profile.
+    #[error("element: {0}")]
+    Element(#[from] ProfileError),
+    /// The element has no form in the profile.
+    #[error("element: {0}")]
+    Value(String),
 }
 
 /// Escapes one segment of a place: `~` becomes `~0` and `/` becomes `~1`.
@@ -69,7 +77,9 @@ fn shown(place: &str) -> String {
 /// Collects what a run streams.
 #[derive(Debug, Default)]
 pub struct Assembler {
-    elements: Value,
+    /// Objects as the places say; in place of each list its number.
+    places: Value,
+    lists: Vec<Findings>,
 }
 
 impl Assembler {
@@ -80,15 +90,30 @@ impl Assembler {
 
     /// True when no element has arrived.
     pub fn is_empty(&self) -> bool {
-        self.elements.is_null()
+        self.lists.is_empty()
     }
 
     /// Appends one element to the array at `place`.
     ///
     /// # Errors
-    /// When the place is malformed or contradicts an earlier one.
-    pub fn add(&mut self, place: &str, element: Value) -> Result<(), PlaceError> {
-        let mut target = &mut self.elements;
+    /// When the place is malformed or contradicts an earlier one, or the element
+    /// cannot travel.
+    pub fn add(&mut self, place: &str, element: &Value) -> Result<(), PlaceError> {
+        self.list(place)?
+            .push_value(element)
+            .map_err(|error| PlaceError::Value(error.to_string()))
+    }
+
+    /// Appends one element as it came.
+    ///
+    /// # Errors
+    /// As [`Assembler::add`].
+    pub fn add_payload(&mut self, place: &str, payload: &[u8]) -> Result<(), PlaceError> {
+        Ok(self.list(place)?.push(payload)?)
+    }
+
+    fn list(&mut self, place: &str) -> Result<&mut Findings, PlaceError> {
+        let mut target = &mut self.places;
         for segment in segments(place)? {
             if target.is_null() {
                 *target = Value::Object(Map::new());
@@ -99,22 +124,19 @@ impl Assembler {
             }
         }
         if target.is_null() {
-            *target = Value::Array(Vec::new());
+            *target = Value::from(self.lists.len());
+            self.lists.push(Findings::default());
         }
-        match target {
-            Value::Array(items) => {
-                items.push(element);
-                Ok(())
-            }
-            _ => Err(PlaceError::Conflict(shown(place))),
-        }
+        number(target)
+            .and_then(|number| self.lists.get_mut(number))
+            .ok_or_else(|| PlaceError::Conflict(shown(place)))
     }
 
     /// The whole document: `last` is the payload of the final result, or
     /// anything else when the module never got there. The five keys come in
     /// their order; keys that no result has are kept behind them, so that the
     /// schema can object.
-    pub fn finish(self, last: Value) -> Value {
+    pub fn finish(self, last: Value) -> Document {
         let mut last = match last {
             Value::Object(fields) => fields,
             _ => Map::new(),
@@ -132,25 +154,52 @@ impl Assembler {
             document.insert(key.to_owned(), value);
         }
         document.extend(last);
-        if let Some(declared) = document.get_mut("elements") {
-            merge(declared, self.elements, 0);
-            if declared.is_null() {
-                *declared = Value::Object(Map::new());
-            }
+        let (mut places, mut lists) = (self.places, self.lists);
+        let members = document.into_iter().map(|(key, value)| {
+            let part = match key.as_str() {
+                "elements" => match merge(value, places.take(), &mut lists, 0) {
+                    Part::Value(Value::Null) => Part::Value(Value::Object(Map::new())),
+                    part => part,
+                },
+                _ => Part::Value(value),
+            };
+            (key, part)
+        });
+        Document {
+            members: members.collect(),
         }
-        Value::Object(document)
     }
 }
 
-/// Puts `streamed` into `declared`, whose key order stays.
-fn merge(declared: &mut Value, streamed: Value, depth: usize) {
-    match (declared, streamed) {
-        (_, Value::Null) => {}
-        (Value::Object(declared), Value::Object(streamed)) if depth < MAX_SEGMENTS => {
-            for (key, value) in streamed {
-                merge(declared.entry(key).or_insert(Value::Null), value, depth + 1);
-            }
-        }
-        (declared, streamed) => *declared = streamed,
+/// The number of the list that stands at a place.
+fn number(place: &Value) -> Option<usize> {
+    place
+        .as_u64()
+        .and_then(|number| usize::try_from(number).ok())
+}
+
+/// Puts what was streamed into `declared`, whose key order stays.
+fn merge(declared: Value, mut streamed: Value, lists: &mut [Findings], depth: usize) -> Part {
+    if let Some(list) = number(&streamed).and_then(|number| lists.get_mut(number)) {
+        return Part::Findings(std::mem::take(list));
     }
+    let Value::Object(places) = &mut streamed else {
+        return Part::Value(declared);
+    };
+    let declared = match declared {
+        Value::Object(declared) if depth < MAX_SEGMENTS => declared,
+        _ => Map::new(),
+    };
+    let mut members = Vec::with_capacity(places.len().max(declared.len()));
+    for (key, value) in declared {
+        let place = places.get_mut(&key).map(Value::take).unwrap_or_default();
+        let part = merge(value, place, lists, depth + 1);
+        members.push((key, part));
+    }
+    for (key, place) in std::mem::take(places) {
+        if !place.is_null() {
+            members.push((key, merge(Value::Null, place, lists, depth + 1)));
+        }
+    }
+    Part::Members(members)
 }

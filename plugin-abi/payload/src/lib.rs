@@ -8,6 +8,7 @@
 
 pub mod assemble;
 pub mod codec;
+pub mod document;
 pub mod manifest;
 pub mod profile;
 pub mod rawpath;
@@ -15,6 +16,7 @@ pub mod result;
 pub mod schema;
 
 pub use codec::{DecodeError, EncodeError, decode, encode, encode_serialize};
+pub use document::{Document, Findings, Part};
 pub use manifest::{Capability, Manifest, ManifestError};
 pub use profile::{ProfileError, Rule, walk};
 pub use result::ResultDocument;

@@ -49,10 +49,12 @@ impl Answer {
         let mut assembler = Assembler::new();
         for (place, element) in &self.elements {
             assembler
-                .add(place, element.clone())
+                .add(place, element)
                 .unwrap_or_else(|error| panic!("{error}"));
         }
-        assembler.finish(self.result.clone().unwrap_or_default())
+        assembler
+            .finish(self.result.clone().unwrap_or_default())
+            .into_value()
     }
 
     /// The message of the error record; empty when there is none.

@@ -1,7 +1,7 @@
 //! What has arrived from a worker so far, each frame checked as it comes.
 
-use mig_plugin_payload::assemble::Assembler;
-use mig_plugin_payload::{Manifest, ResultSchema, decode};
+use mig_plugin_payload::assemble::{Assembler, PlaceError};
+use mig_plugin_payload::{Document, Manifest, ResultSchema, decode};
 use serde_json::Value;
 
 use super::place;
@@ -35,6 +35,7 @@ pub(super) struct Answer<'a> {
     assembler: Assembler,
     /// The last place that was found in the schema.
     known_place: Option<String>,
+    output: u64,
     output_left: u64,
     log_left: usize,
     pub(super) result: Option<Value>,
@@ -44,6 +45,19 @@ pub(super) struct Answer<'a> {
     pub(super) code: Option<i32>,
     pub(super) sandbox: Option<SandboxReport>,
     /// Output was left out.
+    pub(super) full: bool,
+    /// Answers to earlier inputs of the same worker.
+    pub(super) earlier: Vec<Finished>,
+    /// How many of those may come.
+    more: usize,
+}
+
+/// The answer to one of several inputs.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) code: i32,
+    pub(super) result: Option<Value>,
+    pub(super) record: Option<ErrorRecord>,
     pub(super) full: bool,
 }
 
@@ -60,6 +74,7 @@ impl<'a> Answer<'a> {
             progress,
             assembler: Assembler::new(),
             known_place: None,
+            output: job.limits.output,
             output_left: job.limits.output,
             log_left: MOST_LOG,
             result: None,
@@ -68,6 +83,16 @@ impl<'a> Answer<'a> {
             code: None,
             sandbox: None,
             full: false,
+            earlier: Vec::new(),
+            more: 0,
+        }
+    }
+
+    /// Expects answers to so many inputs.
+    pub(super) fn with_inputs(self, count: usize) -> Self {
+        Self {
+            more: count.saturating_sub(1),
+            ..self
         }
     }
 
@@ -87,7 +112,7 @@ impl<'a> Answer<'a> {
     }
 
     /// The whole result as far as it arrived.
-    pub(super) fn take_document(&mut self) -> Value {
+    pub(super) fn take_document(&mut self) -> Document {
         let assembler = std::mem::take(&mut self.assembler);
         assembler.finish(self.result.take().unwrap_or(Value::Null))
     }
@@ -114,10 +139,10 @@ impl<'a> Answer<'a> {
                 Ok(())
             }
             Kind::End => {
-                let code = frame.payload.try_into().map(i32::from_le_bytes);
-                self.code = Some(code.map_err(|_| "sent a malformed end of its answer")?);
+                self.code = Some(code_of(frame)?);
                 Ok(())
             }
+            Kind::Next => self.next(code_of(frame)?),
         }
     }
 
@@ -145,10 +170,15 @@ impl<'a> Answer<'a> {
         if !self.afford(frame.payload) {
             return Ok(());
         }
-        let element = payload_of(frame, "finding")?;
-        self.assembler
-            .add(place, element)
-            .map_err(|error| error.to_string())
+        // Walked, and kept as it is: as values, findings would take ten times
+        // the memory.
+        let added = self.assembler.add_payload(place, frame.payload);
+        added.map_err(|error| match error {
+            PlaceError::Element(error) => {
+                format!("sent a finding that is not acceptable: {error}")
+            }
+            error => error.to_string(),
+        })
     }
 
     fn result(&mut self, frame: &Frame<'_>) -> Result<(), Fault> {
@@ -156,7 +186,7 @@ impl<'a> Answer<'a> {
             return Err("sent two results".to_owned());
         }
         if self.afford(frame.payload) {
-            self.result = Some(payload_of(frame, "result")?);
+            self.result = Some(payload_of(frame)?);
         }
         Ok(())
     }
@@ -169,6 +199,22 @@ impl<'a> Answer<'a> {
         self.output_left = left.unwrap_or(0);
         self.full |= left.is_none();
         left.is_some()
+    }
+
+    /// Puts an answer aside and starts the next.
+    fn next(&mut self, code: i32) -> Result<(), Fault> {
+        self.more = self
+            .more
+            .checked_sub(1)
+            .ok_or("sent more answers than it was asked for")?;
+        self.earlier.push(Finished {
+            code,
+            result: self.result.take(),
+            record: self.record.take(),
+            full: std::mem::take(&mut self.full),
+        });
+        self.output_left = self.output;
+        Ok(())
     }
 
     fn error(&mut self, payload: &[u8]) -> Result<(), Fault> {
@@ -223,8 +269,13 @@ impl<'a> Answer<'a> {
     }
 }
 
+fn code_of(frame: &Frame<'_>) -> Result<i32, Fault> {
+    let code = frame.payload.try_into().map(i32::from_le_bytes);
+    code.map_err(|_| "sent a malformed end of its answer".to_owned())
+}
+
 /// Decodes a payload, which is walked against the profile first.
-fn payload_of(frame: &Frame<'_>, what: &str) -> Result<Value, Fault> {
+fn payload_of(frame: &Frame<'_>) -> Result<Value, Fault> {
     decode(frame.payload, frame.payload.len())
-        .map_err(|error| format!("sent a {what} that is not acceptable: {error}"))
+        .map_err(|error| format!("sent a result that is not acceptable: {error}"))
 }

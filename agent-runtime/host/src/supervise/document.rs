@@ -1,6 +1,6 @@
 //! The answer of a job: assembled, measured by the manifest, masked.
 
-use mig_plugin_payload::ResultDocument;
+use mig_plugin_payload::{Document, ResultDocument};
 use serde_json::{Map, Value};
 
 use super::answer::Answer;
@@ -9,7 +9,7 @@ use crate::text::harmless;
 
 /// Why an answer is not acceptable (behind "module `x`"), and what to answer
 /// instead.
-pub(super) type Unacceptable = (String, Value);
+pub(super) type Unacceptable = (String, Document);
 
 /// The result object of `run`, complete or not.
 pub(super) fn of_run(
@@ -17,44 +17,42 @@ pub(super) fn of_run(
     answer: &mut Answer<'_>,
     ending: Ending,
     reason: Option<&str>,
-) -> Result<Value, Unacceptable> {
+) -> Result<Document, Unacceptable> {
     let has_result = answer.result.is_some();
     let has_elements = answer.has_elements();
     let mut document = answer.take_document();
-    if let Err(violation) = answer.schema().validate(&document, job.privacy) {
+    if let Err(violation) = answer.schema().validate_document(&document, job.privacy) {
         let why = if job.privacy {
             // The message may quote what must not leave the machine.
             "sent a result that does not fit its own schema".to_owned()
         } else {
             format!("sent a result that does not fit its own schema: {violation}")
         };
-        return Err((why, ResultDocument::default().to_value()));
+        return Err((why, ResultDocument::default().to_value().into()));
     }
     if job.privacy {
-        document = answer.schema().mask(document);
+        document = answer.schema().mask_document(document);
     }
-    if let Value::Object(fields) = &mut document {
-        if !has_result {
-            fields.insert("foundanything".to_owned(), Value::Bool(has_elements));
-        }
-        if ending != Ending::Done {
-            fields.insert("success".to_owned(), Value::Bool(false));
-        }
+    if !has_result {
+        document.set("foundanything", Value::Bool(has_elements));
+    }
+    if ending != Ending::Done {
+        document.set("success", Value::Bool(false));
     }
     Ok(with_reason(document, reason))
 }
 
 /// Adds the host's own reason to the errors of a result, once.
-pub(super) fn with_reason(mut document: Value, reason: Option<&str>) -> Value {
-    if let (Some(reason), Some(fields)) = (reason, document.as_object_mut()) {
-        let mut errors = match fields.get_mut("errors").map(Value::take) {
-            Some(Value::Array(errors)) => errors,
+pub(super) fn with_reason(mut document: Document, reason: Option<&str>) -> Document {
+    if let Some(reason) = reason
+        && !document.errors().any(|error| error == reason)
+    {
+        let mut errors = match document.get("errors") {
+            Some(Value::Array(errors)) => errors.clone(),
             _ => Vec::new(),
         };
-        if !errors.iter().any(|error| error == reason) {
-            errors.push(Value::from(reason));
-        }
-        fields.insert("errors".to_owned(), Value::Array(errors));
+        errors.push(Value::from(reason));
+        document.set("errors", Value::Array(errors));
     }
     document
 }

@@ -4,12 +4,13 @@
 mod answer;
 mod document;
 mod place;
+mod print;
 mod verdict;
 mod watch;
 
 use std::borrow::Cow;
 
-use mig_plugin_payload::{FieldError, Manifest, Strictness, encode};
+use mig_plugin_payload::{Document, FieldError, Manifest, Strictness, encode};
 use serde_json::{Map, Value};
 
 use crate::cancel::Cancel;
@@ -20,7 +21,9 @@ use crate::store::{Entry, ModuleStore};
 use crate::sys::spawn::Worker;
 use crate::text::one_line;
 use answer::Answer;
-use watch::Watch;
+pub use print::Printed;
+use verdict::Answered;
+use watch::{End, Watch};
 
 impl ModuleStore {
     /// Runs one job to its end, in a worker process of its own. Blocks the
@@ -32,6 +35,29 @@ impl ModuleStore {
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> Outcome {
+        self.outcome(job, cancel, progress)
+            .map(Answered::into_value)
+    }
+
+    /// As [`ModuleStore::run`], for the operation `run` alone, with findings that
+    /// stay bytes until they are looked at: as values, as many as the output
+    /// limit admits take hundreds of megabytes.
+    pub fn run_to_document(
+        &self,
+        job: &Job<'_>,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Outcome<Document> {
+        self.outcome(job, cancel, progress)
+            .map(Answered::into_document)
+    }
+
+    fn outcome(
+        &self,
+        job: &Job<'_>,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Outcome<Answered> {
         match self.attempt(job, cancel, progress) {
             Ok(outcome) => outcome,
             Err(reason) => not_run(job, Ending::Failed, reason),
@@ -44,7 +70,7 @@ impl ModuleStore {
         job: &Job<'_>,
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Outcome, String> {
+    ) -> Result<Outcome<Answered>, String> {
         let name = one_line(job.module, 64);
         let entry = self
             .entry(job.module)
@@ -68,19 +94,32 @@ impl ModuleStore {
             let reason = format!("module `{name}` was cancelled before it started");
             return Ok(not_run(job, Ending::Cancelled, reason));
         }
-        let request = request(job, entry, &input);
+        let manifest = &entry.info.manifest;
+        let mut answer = Answer::new(job, manifest, progress);
+        let end = self.follow(job, entry, &[input], cancel, &mut answer)?;
+        Ok(verdict::judge(job, manifest, answer, &end))
+    }
+
+    /// Has one worker answer all inputs, one after the other.
+    fn follow(
+        &self,
+        job: &Job<'_>,
+        entry: &Entry,
+        inputs: &[Vec<u8>],
+        cancel: &Cancel,
+        answer: &mut Answer<'_>,
+    ) -> Result<End, String> {
+        let name = &entry.info.manifest.name;
+        let request = request(job, entry, inputs);
         let module = entry
             .source
             .descriptor()
             .map_err(|error| format!("module `{name}` cannot be run: {error}"))?;
         let worker = Worker::start(self.worker_program())
             .map_err(|error| format!("module `{name}`: cannot start a worker: {error}"))?;
-        let mut answer = Answer::new(job, &entry.info.manifest, progress);
-        let watch = Watch::new(worker, job, cancel);
-        let end = watch
-            .until_the_end(&request.encode(&input), module, &mut answer)
-            .map_err(|error| format!("module `{name}`: cannot follow its worker: {error}"))?;
-        Ok(verdict::judge(job, &entry.info.manifest, answer, &end))
+        Watch::new(worker, job, cancel)
+            .until_the_end(&request.encode(inputs), module, answer)
+            .map_err(|error| format!("module `{name}`: cannot follow its worker: {error}"))
     }
 }
 
@@ -105,7 +144,7 @@ fn parameters<'a>(job: &'a Job<'_>, manifest: &Manifest) -> Result<Cow<'a, Value
     Ok(Cow::Owned(input))
 }
 
-fn request(job: &Job<'_>, entry: &Entry, input: &[u8]) -> Request {
+fn request(job: &Job<'_>, entry: &Entry, inputs: &[Vec<u8>]) -> Request {
     Request {
         module: job.module.to_owned(),
         operation: job.operation,
@@ -114,19 +153,19 @@ fn request(job: &Job<'_>, entry: &Entry, input: &[u8]) -> Request {
         libraries: entry.libraries.clone(),
         limits: job.limits,
         profile: Profile::of(&entry.info.manifest, job.operation),
-        input: input.len() as u64,
+        inputs: inputs.iter().map(|input| input.len() as u64).collect(),
     }
 }
 
 /// The outcome of a job for which no worker ran.
-fn not_run(job: &Job<'_>, ending: Ending, reason: String) -> Outcome {
+fn not_run(job: &Job<'_>, ending: Ending, reason: String) -> Outcome<Answered> {
     let answer = match job.operation {
         Operation::Run => mig_plugin_payload::ResultDocument::failed(reason.as_str()).to_value(),
         _ => serde_json::Value::Null,
     };
     Outcome {
         ending,
-        answer,
+        answer: Answered::Value(answer),
         reason: Some(reason),
         field: None,
         sandbox: None,
@@ -149,7 +188,7 @@ pub fn fuzz_frames(stream: &[u8]) {
     job.limits.output = 1 << 16;
     job.privacy = stream.first().is_some_and(|byte| byte & 1 == 1);
     let mut ignore = |_| {};
-    let mut answer = Answer::new(&job, &manifest, &mut ignore);
+    let mut answer = Answer::new(&job, &manifest, &mut ignore).with_inputs(3);
     // Start inside the interesting part.
     let ready = crate::frame::Frame {
         kind: crate::frame::Kind::Ready,
@@ -168,5 +207,5 @@ pub fn fuzz_frames(stream: &[u8]) {
         stray: String::new(),
     };
     let outcome = verdict::judge(&job, &manifest, answer, &end);
-    assert!(outcome.answer.is_object());
+    assert!(outcome.answer.into_value().is_object());
 }

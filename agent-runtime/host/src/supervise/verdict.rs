@@ -1,7 +1,7 @@
 //! From what a worker did to one outcome with one reason.
 
 use mig_plugin_abi::code;
-use mig_plugin_payload::Manifest;
+use mig_plugin_payload::{Document, Manifest};
 use serde_json::Value;
 
 use super::answer::{Answer, ErrorRecord};
@@ -18,13 +18,38 @@ const STRAY_SHOWN: usize = 200;
 /// results.
 const MASKED: &str = "masked";
 
+/// An answer by what was asked.
+#[derive(Debug)]
+pub(super) enum Answered {
+    /// Of `run`.
+    Document(Document),
+    /// Of any other operation.
+    Value(Value),
+}
+
+impl Answered {
+    pub(super) fn into_value(self) -> Value {
+        match self {
+            Answered::Document(document) => document.into_value(),
+            Answered::Value(value) => value,
+        }
+    }
+
+    pub(super) fn into_document(self) -> Document {
+        match self {
+            Answered::Document(document) => document,
+            Answered::Value(value) => value.into(),
+        }
+    }
+}
+
 /// Makes the outcome.
 pub(super) fn judge(
     job: &Job<'_>,
     manifest: &Manifest,
     mut answer: Answer<'_>,
     end: &End,
-) -> Outcome {
+) -> Outcome<Answered> {
     let name = &manifest.name;
     let (mut ending, mut reason) = conclude(job, name, &answer, end);
     let field = answer
@@ -33,21 +58,27 @@ pub(super) fn judge(
         .and_then(|record| record.field.clone());
     let sandbox = answer.sandbox.take();
     let finished = match job.operation {
-        Operation::Run => document::of_run(job, &mut answer, ending, reason.as_deref()),
+        Operation::Run => document::of_run(job, &mut answer, ending, reason.as_deref())
+            .map(Answered::Document)
+            .map_err(|(why, document)| (why, Answered::Document(document))),
         operation if ending == Ending::Done => {
             let result = answer.result.take().unwrap_or(Value::Null);
-            document::of_helper(operation, result).map_err(|why| (why, Value::Null))
+            document::of_helper(operation, result)
+                .map(Answered::Value)
+                .map_err(|why| (why, Answered::Value(Value::Null)))
         }
-        _ => Ok(Value::Null),
+        _ => Ok(Answered::Value(Value::Null)),
     };
     let answer = match finished {
         Ok(answer) => answer,
         Err((why, answer)) => {
             ending = Ending::Failed;
             reason = Some(format!("module `{name}` {why}"));
-            match job.operation {
-                Operation::Run => document::with_reason(answer, reason.as_deref()),
-                _ => answer,
+            match answer {
+                Answered::Document(document) => {
+                    Answered::Document(document::with_reason(document, reason.as_deref()))
+                }
+                answer => answer,
             }
         }
     };
@@ -105,7 +136,10 @@ fn conclude(job: &Job<'_>, name: &str, answer: &Answer<'_>, end: &End) -> (Endin
         _ => {}
     }
     if answer.full && answer.code.is_some() {
-        return (Ending::Done, left_out());
+        return match job.operation {
+            Operation::Run => (Ending::Done, left_out()),
+            operation => (Ending::Failed, said(too_much(job, operation))),
+        };
     }
     match (answer.code, &answer.record) {
         (Some(code::OK), _) => (Ending::Failed, said("ended without a result".to_owned())),
@@ -120,6 +154,12 @@ fn conclude(job: &Job<'_>, name: &str, answer: &Answer<'_>, end: &End) -> (Endin
     }
 }
 
+/// What is said of a helper operation that answers too much.
+pub(super) fn too_much(job: &Job<'_>, operation: Operation) -> String {
+    let (name, limit) = (operation.as_str(), size(job.limits.output));
+    format!("answers `{name}` with more than its output limit of {limit}")
+}
+
 /// The module's own words, unless they must not leave the machine.
 fn module_words(job: &Job<'_>, name: &str, code: i32, record: &ErrorRecord) -> String {
     if job.privacy {
@@ -129,7 +169,7 @@ fn module_words(job: &Job<'_>, name: &str, code: i32, record: &ErrorRecord) -> S
     }
 }
 
-fn meaning(code: i32) -> String {
+pub(super) fn meaning(code: i32) -> String {
     match code {
         code::CANCELLED => "it stopped although nobody cancelled it".to_owned(),
         code::BAD_PARAMETERS => "its parameters are not acceptable".to_owned(),

@@ -28,6 +28,8 @@ const MAX_ERROR: usize = 48 << 10;
 /// Writes frames.
 #[derive(Debug)]
 pub(super) struct Emitter {
+    /// Bytes of output for each input.
+    output: u64,
     state: Mutex<State>,
     waiting: Condvar,
 }
@@ -40,6 +42,8 @@ struct State {
     last_sign: Option<Instant>,
     /// A thread writes what lingers.
     assisted: bool,
+    /// That thread has been woken for what is in the buffer.
+    woken: bool,
     /// Bytes of output that may still be sent.
     left: u64,
     /// Part of `left` that findings may not use.
@@ -54,11 +58,13 @@ impl Emitter {
     pub(super) fn start(answer: OwnedFd, output: u64) -> &'static Self {
         static EMITTER: OnceLock<Emitter> = OnceLock::new();
         EMITTER.get_or_init(|| Self {
+            output,
             state: Mutex::new(State {
                 answer: File::from(answer),
                 buffer: Vec::new(),
                 last_sign: None,
                 assisted: false,
+                woken: false,
                 left: output,
                 reserve: RESERVE.min(output / 16),
                 full: false,
@@ -115,6 +121,15 @@ impl Emitter {
         state.write()
     }
 
+    /// Ends the answer to one of several inputs: the next one has an output
+    /// limit of its own.
+    pub(super) fn next(&self, code: i32) {
+        self.send_now(Kind::Next, b"", &code.to_le_bytes());
+        let mut state = self.lock();
+        state.left = self.output;
+        state.full = false;
+    }
+
     /// Reports that the module broke the rules, and sends nothing more.
     pub(super) fn misuse(&self, what: &str) -> i32 {
         self.send_now(Kind::Refused, b"", what.as_bytes());
@@ -144,7 +159,10 @@ impl Emitter {
                 return state.write();
             }
         }
-        self.waiting.notify_one();
+        if !state.woken {
+            state.woken = true;
+            self.waiting.notify_one();
+        }
         i32::from(state.closed)
     }
 
@@ -154,6 +172,7 @@ impl Emitter {
         let mut state = self.lock();
         loop {
             while state.buffer.is_empty() {
+                state.woken = false;
                 state = self
                     .waiting
                     .wait(state)
@@ -162,6 +181,7 @@ impl Emitter {
             drop(state);
             std::thread::sleep(LINGER);
             state = self.lock();
+            state.woken = false;
             state.write();
         }
     }

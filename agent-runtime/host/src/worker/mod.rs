@@ -1,4 +1,5 @@
-//! The other end: this program, re-executed to run one operation of one module.
+//! The other end: this program, re-executed to run one operation of one module,
+//! on one input or on several that are there from the start.
 //!
 //! Order matters. First everything the host had is left behind, then the
 //! request is read, then the guards go up, and only then foreign code is
@@ -59,7 +60,7 @@ fn work(host: i32, statics: &[StaticModule]) -> std::io::Result<()> {
     unsafe { descriptors::close_from(3) };
     let stdin = std::io::stdin();
     let (request, module) = Request::receive(stdin.as_fd())?;
-    let input = request.receive_input(stdin.as_fd())?;
+    let inputs = request.receive_inputs(stdin.as_fd())?;
     let answer = take_standard_descriptors()?;
 
     let mut report = SandboxReport::default();
@@ -78,7 +79,8 @@ fn work(host: i32, statics: &[StaticModule]) -> std::io::Result<()> {
     );
     let report = serde_json::to_vec(&report).unwrap_or_default();
     emitter.send_now(Kind::Ready, b"", &report);
-    if let Err(why) = preloaded.and_then(|()| perform(&request, &input, module, statics, emitter)) {
+    if let Err(why) = preloaded.and_then(|()| perform(&request, &inputs, module, statics, emitter))
+    {
         emitter.send_now(Kind::Refused, b"", why.as_bytes());
     }
     Ok(())
@@ -96,10 +98,10 @@ fn take_standard_descriptors() -> std::io::Result<OwnedFd> {
     Ok(answer)
 }
 
-/// Loads the module and runs the operation.
+/// Loads the module and runs the operation on each input.
 fn perform(
     request: &Request,
-    input: &[u8],
+    inputs: &[Vec<u8>],
     module: Option<OwnedFd>,
     statics: &[StaticModule],
     emitter: &'static Emitter,
@@ -113,15 +115,23 @@ fn perform(
         let _unavailable = seccomp::forbid_files();
     }
     let host = table::host(emitter);
-    // SAFETY: `load` checked the table; the host table and both byte ranges
-    // outlive the call. Nothing of the plugin is ever unloaded.
-    let code = unsafe {
-        (plugin.call)(
-            &host,
-            MigBytes::new(request.operation.as_str().as_bytes()),
-            MigBytes::new(input),
-        )
-    };
-    emitter.send_now(Kind::End, b"", &code.to_le_bytes());
+    let mut inputs = inputs.iter().peekable();
+    while let Some(input) = inputs.next() {
+        // SAFETY: `load` checked the table; the host table and both byte ranges
+        // outlive the call. Nothing of the plugin is ever unloaded.
+        let code = unsafe {
+            (plugin.call)(
+                &host,
+                MigBytes::new(request.operation.as_str().as_bytes()),
+                MigBytes::new(input),
+            )
+        };
+        match inputs.peek() {
+            Some(_) => emitter.next(code),
+            None => {
+                emitter.send_now(Kind::End, b"", &code.to_le_bytes());
+            }
+        }
+    }
     Ok(())
 }

@@ -12,6 +12,7 @@ mod limits;
 mod linked;
 mod parameters;
 mod poor_systems;
+mod printing;
 mod probe;
 mod sandbox;
 mod search;

@@ -166,3 +166,25 @@ fn take(decoder: &mut Decoder<'_>) -> Result<Value, minicbor::decode::Error> {
         _ => Value::from(decoder.i64()?),
     })
 }
+
+/// The values of walked payloads that stand one behind the other.
+pub(crate) struct Items<'a>(Decoder<'a>);
+
+impl<'a> Items<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(Decoder::new(bytes))
+    }
+}
+
+impl Iterator for Items<'_> {
+    type Item = Value;
+
+    fn next(&mut self) -> Option<Value> {
+        if self.0.position() >= self.0.input().len() {
+            return None;
+        }
+        // They were walked: what does not decode is a defect of this crate, and
+        // no reason to lose the others.
+        take(&mut self.0).ok()
+    }
+}

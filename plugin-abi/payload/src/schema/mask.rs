@@ -1,7 +1,8 @@
 //! Extra privacy mode: what leaves the machine, decided by class.
 
 use super::{Privacy, Schema};
-use serde_json::{Map, Value};
+use crate::document::{Findings, Part};
+use serde_json::Value;
 
 /// What stands in place of a masked text.
 pub const MASKED: &str = "masked";
@@ -18,6 +19,56 @@ impl Schema {
     pub fn mask(&self, value: Value) -> Option<Value> {
         mask(Some(self), value, None, 0)
     }
+
+    /// Masks a part of a result that is a member of what this schema describes;
+    /// findings one by one.
+    pub(super) fn mask_member(&self, name: &str, part: Part) -> Option<Part> {
+        let class = enter(Some(self), None, 0)?;
+        mask_part(self.properties.get(name), part, class, 1)
+    }
+}
+
+/// The class of a value, and whether anything of it may leave at all.
+fn enter(
+    schema: Option<&Schema>,
+    inherited: Option<Privacy>,
+    depth: usize,
+) -> Option<Option<Privacy>> {
+    let class = schema.and_then(|schema| schema.privacy).or(inherited);
+    let classed_below = schema.is_some_and(|schema| schema.classed);
+    let closed = class == Some(Privacy::Hidden) || (class.is_none() && !classed_below);
+    (!closed && depth <= MAX_VALUE_DEPTH).then_some(class)
+}
+
+fn mask_part(
+    schema: Option<&Schema>,
+    part: Part,
+    inherited: Option<Privacy>,
+    depth: usize,
+) -> Option<Part> {
+    match part {
+        Part::Value(value) => mask(schema, value, inherited, depth).map(Part::Value),
+        Part::Members(members) => {
+            let class = enter(schema, inherited, depth)?;
+            let kept = mask_members(schema, members, class, |declared, part| {
+                mask_part(declared, part, class, depth + 1)
+            });
+            Some(Part::Members(kept.collect()))
+        }
+        Part::Findings(findings) => {
+            let class = enter(schema, inherited, depth)?;
+            let schema = schema.and_then(|schema| schema.items.as_deref());
+            let mut kept = Findings::default();
+            let mut dropped = 0;
+            for finding in findings.iter() {
+                let masked = mask(schema, finding, class, depth + 1);
+                dropped += usize::from(masked.is_none());
+                // Masking makes nothing deeper or larger than it was.
+                let _encodes = kept.push_value(&masked.unwrap_or(Value::Null));
+            }
+            (dropped == 0 || dropped < findings.len()).then_some(Part::Findings(kept))
+        }
+    }
 }
 
 fn mask(
@@ -26,18 +77,13 @@ fn mask(
     inherited: Option<Privacy>,
     depth: usize,
 ) -> Option<Value> {
-    let class = schema.and_then(|schema| schema.privacy).or(inherited);
-    let classed_below = schema.is_some_and(|schema| schema.classed);
-    if class == Some(Privacy::Hidden) || (class.is_none() && !classed_below) {
-        return None;
-    }
-    if depth > MAX_VALUE_DEPTH {
-        return None;
-    }
+    let class = enter(schema, inherited, depth)?;
     match value {
         Value::Object(members) => {
-            let members = mask_members(schema, members, class, depth);
-            Some(Value::Object(members))
+            let kept = mask_members(schema, members, class, |declared, member| {
+                mask(declared, member, class, depth + 1)
+            });
+            Some(Value::Object(kept.collect()))
         }
         Value::Array(items) => {
             let schema = schema.and_then(|schema| schema.items.as_deref());
@@ -74,15 +120,16 @@ fn mask_scalar(value: Value, class: Option<Privacy>) -> Option<Value> {
     }
 }
 
-fn mask_members(
+/// The members that are kept, masked by `look` under their schema, with their
+/// keys masked where those say something.
+fn mask_members<M>(
     schema: Option<&Schema>,
-    members: Map<String, Value>,
+    members: impl IntoIterator<Item = (String, M)>,
     class: Option<Privacy>,
-    depth: usize,
-) -> Map<String, Value> {
-    let mut kept = Map::new();
+    look: impl Fn(Option<&Schema>, M) -> Option<M>,
+) -> impl Iterator<Item = (String, M)> {
     let mut masked_keys = 0usize;
-    for (name, member) in members {
+    members.into_iter().filter_map(move |(name, member)| {
         let declared = schema.and_then(|schema| schema.properties.get(&name));
         let like = schema.and_then(Schema::additional);
         let key_class = if declared.is_some() {
@@ -93,16 +140,12 @@ fn mask_members(
             class
         } else {
             // Outside the schema.
-            continue;
+            return None;
         };
-        let Some(value) = mask(declared.or(like), member, class, depth + 1) else {
-            continue;
-        };
+        let member = look(declared.or(like), member)?;
         match key_class {
-            None | Some(Privacy::Hidden) => {}
-            Some(Privacy::Open) => {
-                kept.insert(name, value);
-            }
+            None | Some(Privacy::Hidden) => None,
+            Some(Privacy::Open) => Some((name, member)),
             Some(_) => {
                 // Keys stay unique, so that the number of members survives.
                 masked_keys += 1;
@@ -110,9 +153,8 @@ fn mask_members(
                     1 => MASKED.to_owned(),
                     count => format!("{MASKED}-{count}"),
                 };
-                kept.insert(name, value);
+                Some((name, member))
             }
         }
-    }
-    kept
+    })
 }

@@ -1,7 +1,9 @@
 //! The frame that all results share, around what a module declares.
 
 use super::{Additional, Privacy, Schema, Strictness, Types, Violation};
+use crate::document::{Document, Part};
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 
 /// Schema of a whole result document.
 #[derive(Debug, Clone)]
@@ -67,36 +69,63 @@ impl ResultSchema {
     /// # Errors
     /// The first violation, with the path to it.
     pub fn validate(&self, document: &Value, privacy: bool) -> Result<(), Violation> {
-        let strictness = if privacy {
-            Strictness::PrivateResult
-        } else {
-            Strictness::Result
-        };
-        self.0.validate(document, strictness)
+        self.0.validate(document, strictness(privacy))
+    }
+
+    /// As [`ResultSchema::validate`], a finding at a time.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn validate_document(&self, document: &Document, privacy: bool) -> Result<(), Violation> {
+        let strictness = strictness(privacy);
+        let mut members = document.members.iter();
+        members
+            .find_map(|(name, part)| self.0.violation_in(name, part, strictness))
+            .map_or(Ok(()), Err)
     }
 
     /// Masks a whole document; the five keys stay, in their order.
     pub fn mask(&self, document: Value) -> Value {
-        let mut masked = match self.0.mask(document) {
-            Some(Value::Object(members)) => members,
-            _ => Map::new(),
-        };
-        let mut result = Map::new();
-        for (key, missing) in [
+        self.mask_document(Document::from(document)).into_value()
+    }
+
+    /// As [`ResultSchema::mask`], a finding at a time.
+    pub fn mask_document(&self, document: Document) -> Document {
+        let mut masked: HashMap<String, Part> = document
+            .members
+            .into_iter()
+            .filter_map(|(name, part)| {
+                let part = self.0.mask_member(&name, part)?;
+                Some((name, part))
+            })
+            .collect();
+        let members = [
             ("foundanything", Value::Bool(false)),
             ("success", Value::Bool(false)),
             ("elements", Value::Object(Map::new())),
             ("statistics", Value::Null),
             ("errors", Value::Null),
-        ] {
-            let value = masked.remove(key).unwrap_or(missing);
-            result.insert(key.to_owned(), value);
+        ]
+        .into_iter()
+        .map(|(key, missing)| {
+            let part = masked.remove(key).unwrap_or(Part::Value(missing));
+            (key.to_owned(), part)
+        });
+        Document {
+            members: members.collect(),
         }
-        Value::Object(result)
     }
 
     /// The schema itself.
     pub fn schema(&self) -> &Schema {
         &self.0
+    }
+}
+
+fn strictness(privacy: bool) -> Strictness {
+    if privacy {
+        Strictness::PrivateResult
+    } else {
+        Strictness::Result
     }
 }

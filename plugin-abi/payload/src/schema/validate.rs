@@ -2,6 +2,7 @@
 
 use super::{Additional, Schema, Types};
 use crate::FieldError;
+use crate::document::Part;
 use serde_json::Value;
 
 /// A value that is not what the schema says.
@@ -41,6 +42,27 @@ impl Schema {
         };
         check.value(self, value, &Path::Root);
         check.found
+    }
+}
+
+impl Schema {
+    /// The first violation of a part of a result. Findings are looked at one by
+    /// one.
+    pub(super) fn violation_in(
+        &self,
+        name: &str,
+        part: &Part,
+        strictness: Strictness,
+    ) -> Option<Violation> {
+        let mut check = Check {
+            strictness,
+            most: 1,
+            found: Vec::new(),
+        };
+        check.member(self, name, &Path::Root, |check, schema, path| {
+            check.part(schema, part, path);
+        });
+        check.found.pop()
     }
 }
 
@@ -94,14 +116,7 @@ impl Check {
         if schema.may_be_empty && is_empty(value) {
             return;
         }
-        let types = Types::of(value);
-        if !schema.types.is_any() && !schema.types.intersects(types) {
-            let wanted: Vec<_> = schema.types.names().collect();
-            let given = types.names().last().unwrap_or_default();
-            self.report(
-                path,
-                format!("must be {}, not {given}", wanted.join(" or ")),
-            );
+        if !self.fits(schema, Types::of(value), path) {
             return;
         }
         if let Some(choices) = &schema.choices
@@ -132,17 +147,70 @@ impl Check {
             }
             Value::Object(members) => {
                 for (name, member) in members {
-                    self.member(schema, name, member, path);
+                    self.member(schema, name, path, |check, schema, path| {
+                        check.value(schema, member, path);
+                    });
                 }
             }
             _ => {}
         }
     }
 
-    fn member(&mut self, schema: &Schema, name: &str, member: &Value, path: &Path<'_>) {
+    fn part(&mut self, schema: &Schema, part: &Part, path: &Path<'_>) {
+        if self.found.len() >= self.most {
+            return;
+        }
+        match part {
+            Part::Value(value) => self.value(schema, value, path),
+            // A list or object that is one of a few allowed ones is small.
+            _ if schema.choices.is_some() => self.value(schema, &part.clone().into_value(), path),
+            Part::Members(members) => {
+                if self.fits(schema, Types::OBJECT, path) {
+                    for (name, part) in members {
+                        self.member(schema, name, path, |check, schema, path| {
+                            check.part(schema, part, path);
+                        });
+                    }
+                }
+            }
+            Part::Findings(findings) => {
+                if let (true, Some(schema)) = (self.fits(schema, Types::ARRAY, path), &schema.items)
+                {
+                    for (index, finding) in findings.iter().enumerate() {
+                        self.value(schema, &finding, &Path::Item(path, index));
+                        if self.found.len() >= self.most {
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn fits(&mut self, schema: &Schema, types: Types, path: &Path<'_>) -> bool {
+        let fits = schema.types.is_any() || schema.types.intersects(types);
+        if !fits {
+            let wanted: Vec<_> = schema.types.names().collect();
+            let given = types.names().last().unwrap_or_default();
+            self.report(
+                path,
+                format!("must be {}, not {given}", wanted.join(" or ")),
+            );
+        }
+        fits
+    }
+
+    /// Looks at a member with its own schema, if there is one and it is allowed.
+    fn member(
+        &mut self,
+        schema: &Schema,
+        name: &str,
+        path: &Path<'_>,
+        look: impl FnOnce(&mut Self, &Schema, &Path<'_>),
+    ) {
         let path = Path::Member(path, name);
         if let Some(schema) = schema.member(name) {
-            self.value(schema, member, &path);
+            look(self, schema, &path);
             return;
         }
         let refused = match (self.strictness, &schema.additional) {
