@@ -23,6 +23,10 @@ const FOR_TESTS: &[Package] = &[
         name: "openssl",
         evidence: "/usr/bin/openssl",
     },
+    Package {
+        name: "openssh-client",
+        evidence: "/usr/bin/ssh-keygen",
+    },
 ];
 
 /// Peers that the benches run side by side with MIG.

@@ -1,29 +1,113 @@
-//! The operations of the module.
+//! The module as the host sees it.
 
-use mig_plugin_sdk::{Defaults, Failure, Module, Options, ResultDocument, Session};
-use serde::{Deserialize, Serialize};
+use crate::candidates;
+use crate::examine::{Examined, Kind, examine};
+use crate::parameters::{self, Parameters};
+use crate::results::{self, PLACE, Place};
+use mig_plugin_sdk::{Defaults, Failure, FieldError, Module, Options, ResultDocument, Session};
+use serde_json::{Value, json};
+use std::path::PathBuf;
 
-/// What a run is asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Parameters {}
-
-/// The module.
+/// The `sshkey` module.
 pub struct SshkeyModule;
+
+/// What a run has to say so far.
+#[derive(Default)]
+struct Run {
+    found: bool,
+    errors: Vec<String>,
+}
+
+impl Run {
+    fn document(self, success: bool) -> ResultDocument {
+        ResultDocument {
+            foundanything: self.found,
+            success,
+            elements: json!({"keys": null}),
+            statistics: Value::Null,
+            errors: (!self.errors.is_empty()).then_some(self.errors),
+        }
+    }
+
+    /// Reads the candidates one by one and streams what they hold.
+    fn look_into(&mut self, files: &[PathBuf], session: &Session<'_>) -> Result<(), Failure> {
+        for file in files {
+            session.check()?;
+            let place = Place::of(file);
+            let bytes = match candidates::read(file) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    let reason = error.to_string();
+                    let reason = reason.split(" (os error").next().unwrap_or_default();
+                    self.errors
+                        .push(format!("{} was not read: {reason}", place.text));
+                    continue;
+                }
+            };
+            let examined = examine(&bytes, candidates::purpose(file));
+            drop(bytes);
+            self.report(&place, &examined, session)?;
+        }
+        Ok(())
+    }
+
+    fn report(
+        &mut self,
+        place: &Place,
+        examined: &Examined,
+        session: &Session<'_>,
+    ) -> Result<(), Failure> {
+        for entry in &examined.entries {
+            session.element(PLACE, &place.element(entry))?;
+            self.found = true;
+            if entry.kind == Kind::Private && !entry.encrypted && entry.key.is_none() {
+                self.errors.push(format!(
+                    "{}: the file does not hold the public half of the key, so its fingerprints are unknown",
+                    place.text
+                ));
+            }
+        }
+        if examined.has_unparsable_lines {
+            self.errors
+                .push(format!("{} contained unparsable data", place.text));
+        }
+        Ok(())
+    }
+}
 
 impl Module for SshkeyModule {
     type Parameters = Parameters;
     const MANIFEST: &'static [u8] = include_bytes!("../manifest.json");
 
-    fn run(_: Parameters, _: &Session<'_>) -> Result<ResultDocument, Failure> {
-        Err(Failure::unsupported("sshkey"))
+    fn run(parameters: Parameters, session: &Session<'_>) -> Result<ResultDocument, Failure> {
+        let mut run = Run::default();
+        let outcome = candidates::find(parameters.places(), parameters.depth(), session);
+        let (files, cut) = match outcome {
+            Ok(found) => found,
+            Err(failure) => return Err(failure.with_partial(run.document(false))),
+        };
+        let outcome = run.look_into(&files, session);
+        if cut {
+            run.errors.push(format!(
+                "there are more than {} files that may hold keys; the others were not looked at, give narrower paths",
+                candidates::MOST
+            ));
+        }
+        match outcome {
+            Ok(()) => Ok(run.document(true)),
+            Err(failure) => Err(failure.with_partial(run.document(false))),
+        }
     }
 
-    fn options(_: &[String], _: Defaults) -> Result<Options<Parameters>, Failure> {
-        Err(Failure::unsupported("sshkey"))
+    fn validate(parameters: &Parameters) -> Vec<FieldError> {
+        parameters::validate(parameters)
     }
 
-    fn print(_: &ResultDocument, _: bool) -> Result<Vec<String>, Failure> {
-        Err(Failure::unsupported("sshkey"))
+    fn options(words: &[String], _: Defaults) -> Result<Options<Parameters>, Failure> {
+        parameters::parse(words)
+    }
+
+    fn print(result: &ResultDocument, found_only: bool) -> Result<Vec<String>, Failure> {
+        Ok(results::lines(result, found_only))
     }
 }
