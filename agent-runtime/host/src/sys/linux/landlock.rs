@@ -19,8 +19,17 @@ pub(crate) enum Enforced {
     Not,
 }
 
-/// What name resolution reads.
-const RESOLVER_FILES: &[&str] = &["/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/run"];
+/// What name resolution reads, and the time zones that `/etc/localtime` is a
+/// link to: nothing but settings and libraries that everybody may read.
+const RESOLVER_FILES: &[&str] = &[
+    "/etc",
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/share/zoneinfo",
+    "/run",
+];
 
 /// Restricts the calling thread and all it starts from now on. The file of the
 /// module stays readable.
