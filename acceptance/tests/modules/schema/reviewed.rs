@@ -28,16 +28,68 @@ pub const OPEN_TEXTS: [(&str, &[(&str, &str)]); 10] = [
             ("statistics.exectime", TIME),
         ],
     ),
-    ("memory", &[]),
-    ("netstat", &[]),
+    (
+        "memory",
+        &[
+            ("elements.{}", LABEL),
+            ("elements.*[].search.description", ASKED),
+            ("elements.*[].search.names[]", ASKED),
+            ("elements.*[].search.libraries[]", ASKED),
+            ("elements.*[].search.bytes[]", ASKED),
+            ("elements.*[].search.contents[]", ASKED),
+            ("statistics.exectime", TIME),
+        ],
+    ),
+    (
+        "netstat",
+        &[
+            ("elements.localmac.{}", ASKED),
+            ("elements.localmac.*[].namespace", NAMESPACE),
+            ("elements.localip.{}", ASKED),
+            ("elements.localip.*[].localaddr", OWN),
+            ("elements.localip.*[].namespace", NAMESPACE),
+            ("elements.neighbormac.{}", ASKED),
+            ("elements.neighbormac.*[].namespace", NAMESPACE),
+            ("elements.neighborip.{}", ASKED),
+            ("elements.neighborip.*[].namespace", NAMESPACE),
+            ("elements.connectedip.{}", ASKED),
+            ("elements.connectedip.*[].localaddr", OWN),
+            ("elements.connectedip.*[].namespace", NAMESPACE),
+            ("elements.listeningport.{}", ASKED),
+            ("elements.listeningport.*[].localaddr", OWN),
+            ("elements.listeningport.*[].namespace", NAMESPACE),
+            ("statistics.exectime", TIME),
+        ],
+    ),
     ("ping", &[("elements.protocol", ASKED)]),
     ("pkg", &[]),
-    ("scribe", &[]),
+    (
+        "scribe",
+        &[
+            ("elements.results[].testid", LABEL),
+            ("elements.results[].name", ASKED),
+            ("elements.results[].description", ASKED),
+            ("elements.results[].tags[].key", ASKED),
+            ("elements.results[].tags[].value", ASKED),
+            ("statistics.execruntime", TIME),
+        ],
+    ),
     ("sshkey", &[]),
-    ("timedrift", &[]),
+    (
+        "timedrift",
+        &[
+            ("elements.localtime", TIME),
+            ("statistics.exectime", TIME),
+            ("statistics.ntpstats[].time", TIME),
+            ("statistics.ntpstats[].latency", TIME),
+            ("statistics.ntpstats[].drift", TIME),
+        ],
+    ),
 ];
 
 const ASKED: &str = "the investigator wrote it into the question";
 const LABEL: &str = "the investigator's own label for a part of the question";
+const OWN: &str = "the machine's own address, which every heartbeat of its agent tells";
+const NAMESPACE: &str = "a number that the kernel gave, or the word default";
 const TIME: &str = "a time or a duration";
 const HASH: &str = "a hash tells whoever knows the content, as the original's does";
