@@ -1,0 +1,152 @@
+//! Where the automaton of a pattern need not look.
+
+use regex_automata::MatchKind;
+use regex_automata::util::prefilter::Prefilter;
+use regex_syntax::hir::literal::{ExtractKind, Extractor, Seq};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
+
+/// UTF-8 of U+FFFD. It also stands for bad bytes, so it is not looked for.
+const REPLACEMENT: &[u8] = "\u{FFFD}".as_bytes();
+
+/// How to skip memory in which a pattern cannot match.
+#[derive(Debug)]
+pub enum Skip {
+    /// Every byte has to be looked at.
+    Nothing,
+    /// A match begins with one of a few literals and does not care what stands
+    /// before it. As long as nothing has begun to match, only the literals
+    /// count.
+    ToPrefix {
+        /// Finds the literals.
+        literals: Prefilter,
+        /// Up to three bytes that occur in no match; perhaps none.
+        borders: Vec<u8>,
+    },
+    /// A match contains one of a few literals, and certain bytes occur in no
+    /// match: behind such a byte everything begins anew. Only what lies between
+    /// two of them counts, and only where a literal is in it.
+    ToStretch {
+        /// Finds the literals.
+        literals: Prefilter,
+        /// Up to three bytes that occur in no match.
+        borders: Vec<u8>,
+    },
+}
+
+impl Skip {
+    /// The way for a pattern over text, see
+    /// [`mig_plugin_patterns::goregex::lower::text`].
+    pub fn of(tree: &Hir) -> Self {
+        let looks = tree.properties().look_set();
+        let looks_back =
+            looks.contains_word() || looks.contains(Look::Start) || looks.contains(Look::StartLF);
+        if let Some(literals) = prefixes(tree) {
+            if !looks_back {
+                let borders = borders(tree).unwrap_or_default();
+                return Skip::ToPrefix { literals, borders };
+            }
+            if let Some(borders) = borders(tree) {
+                return Skip::ToStretch { literals, borders };
+            }
+            return Skip::Nothing;
+        }
+        match (inner(tree), borders(tree)) {
+            (Some(literals), Some(borders)) => Skip::ToStretch { literals, borders },
+            _ => Skip::Nothing,
+        }
+    }
+}
+
+/// Literals one of which every match of the tree begins with.
+fn prefixes(tree: &Hir) -> Option<Prefilter> {
+    let mut literals = Extractor::new().kind(ExtractKind::Prefix).extract(tree);
+    literals.optimize_for_prefix_by_preference();
+    let prefilter = Prefilter::new(MatchKind::LeftmostFirst, &cut(&literals)?)?;
+    prefilter.is_fast().then_some(prefilter)
+}
+
+/// Literals one of which every match of the tree contains.
+fn inner(tree: &Hir) -> Option<Prefilter> {
+    let HirKind::Concat(parts) = uncaptured(tree).kind() else {
+        return None;
+    };
+    (1..parts.len()).find_map(|first| prefixes(&Hir::concat(parts[first..].to_vec())))
+}
+
+fn uncaptured(mut tree: &Hir) -> &Hir {
+    while let HirKind::Capture(capture) = tree.kind() {
+        tree = &capture.sub;
+    }
+    tree
+}
+
+/// The literals, each ending before what may also be a bad byte.
+fn cut(literals: &Seq) -> Option<Vec<Vec<u8>>> {
+    let cut: Vec<Vec<u8>> = literals
+        .literals()?
+        .iter()
+        .map(|literal| {
+            let bytes = literal.as_bytes();
+            let end = memchr::memmem::find(bytes, REPLACEMENT).unwrap_or(bytes.len());
+            // A prefix that was shortened may itself end within U+FFFD.
+            let partial = (1..REPLACEMENT.len())
+                .rev()
+                .find(|&length| end == bytes.len() && bytes.ends_with(&REPLACEMENT[..length]));
+            bytes[..end - partial.unwrap_or(0)].to_vec()
+        })
+        .collect();
+    let useful = !cut.is_empty() && cut.iter().all(|literal| !literal.is_empty());
+    useful.then_some(cut)
+}
+
+/// Bytes below 0x80 that occur in no match, those that memory is full of first.
+fn borders(tree: &Hir) -> Option<Vec<u8>> {
+    let mut used = [false; 0x80];
+    mark(tree, &mut used);
+    let likely = [0, b'\n', b' '];
+    let others = (0..0x80).filter(|byte| !likely.contains(byte));
+    let borders: Vec<u8> = likely
+        .into_iter()
+        .chain(others)
+        .filter(|&byte| !used[usize::from(byte)])
+        .take(3)
+        .collect();
+    // Without the frequent ones there would be little to skip.
+    borders
+        .first()
+        .is_some_and(|byte| likely.contains(byte))
+        .then_some(borders)
+}
+
+/// Marks the ASCII characters that may be part of a match.
+fn mark(tree: &Hir, used: &mut [bool; 0x80]) {
+    match tree.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => {
+            for &byte in literal.0.iter().filter(|byte| byte.is_ascii()) {
+                used[usize::from(byte)] = true;
+            }
+        }
+        HirKind::Class(Class::Unicode(class)) => {
+            for range in class.ranges() {
+                for c in u32::from(range.start())..=u32::from(range.end()).min(0x7F) {
+                    used[c as usize] = true;
+                }
+            }
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            for range in class.ranges() {
+                for byte in range.start()..=range.end().min(0x7F) {
+                    used[usize::from(byte)] = true;
+                }
+            }
+        }
+        HirKind::Repetition(repetition) => mark(&repetition.sub, used),
+        HirKind::Capture(capture) => mark(&capture.sub, used),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            for part in parts {
+                mark(part, used);
+            }
+        }
+    }
+}

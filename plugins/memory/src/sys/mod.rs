@@ -1,0 +1,5 @@
+//! What is special about the operating system.
+
+mod linux;
+
+pub use linux::{Memory, ProcessDirectory, page_size, reason};
