@@ -21,6 +21,10 @@ const IN_EACH: usize = 500;
 /// Far more than any of this takes, far less than for ever.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// A public key nobody has the other half of.
+const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEs0uYLyJ4mJ9w8yJvY8kZt3n4dQ5o1qS6pO2u7cX9aB test\n";
+
 /// A directory in memory where there is one: making the tree is most of the time.
 fn directory() -> TempDir {
     let mut builder = tempfile::Builder::new();
@@ -135,6 +139,21 @@ fn links_in_circles_and_fifos_hold_nobody_up() {
             "{errors}"
         );
     }
+
+    let result = timely(&machine, "sshkey", &json!({"paths": [root]}));
+    assert_eq!(result["foundanything"], false, "{result}");
+    assert_eq!(result["success"], true, "{result}");
+    let result = timely(
+        &machine,
+        "scribe",
+        &json!({"scribedoc": {
+        "objects": [{"object": "o", "filecontent": {"path": root, "file": "needle|id_rsa|ping",
+            "expression": "^(needle)$"}}],
+        "tests": [{"test": "t", "object": "o", "exactmatch": {"value": "needle"}}]}}),
+    );
+    let found = &result["elements"]["results"][0]["results"];
+    assert_eq!(found.as_array().map(Vec::len), Some(1), "{result}");
+    assert_eq!(found[0]["identifier"], format!("{root}/deep/deeper/needle"));
 }
 
 #[test]
