@@ -3,13 +3,16 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::building::target_directory;
+
 /// A package and a file that tells whether it is installed.
 struct Package {
     name: &'static str,
     evidence: &'static str,
 }
 
-/// Other AMQP clients and OpenPGP implementations to test against.
+/// Other AMQP clients and OpenPGP implementations to test against, and what
+/// makes network namespaces with something in them.
 const FOR_TESTS: &[Package] = &[
     Package {
         name: "python3-pika",
@@ -27,7 +30,18 @@ const FOR_TESTS: &[Package] = &[
         name: "openssh-client",
         evidence: "/usr/bin/ssh-keygen",
     },
+    Package {
+        name: "iproute2",
+        evidence: "/usr/sbin/ip",
+    },
 ];
+
+/// Servers to test against, with the file that is wanted. They are unpacked
+/// beside what cargo builds and not installed: an installed one would start.
+const TO_UNPACK: &[Package] = &[Package {
+    name: "chrony",
+    evidence: "usr/sbin/chronyd",
+}];
 
 /// Peers that the benches run side by side with MIG.
 const FOR_BENCHES: &[Package] = &[
@@ -51,6 +65,38 @@ pub fn for_tests() {
         FOR_TESTS,
         "the tests that need it will be reported as skipped",
     );
+    for package in TO_UNPACK {
+        unpack(package);
+    }
+}
+
+/// Unpacks a package without installing it, or says that it is missing.
+fn unpack(package: &Package) {
+    let peers = target_directory().join("peers");
+    let installed = Path::new("/").join(package.evidence);
+    if installed.exists() || peers.join(package.evidence).exists() {
+        return;
+    }
+    let name = package.name;
+    println!(
+        "unpacking the Debian package {name} below {}",
+        peers.display()
+    );
+    let script = "set -e; mkdir -p \"$1\"; cd \"$1\"; \
+        apt-get download -q \"$2\" || { apt-get update -q; apt-get download -q \"$2\"; }; \
+        for file in \"$2\"_*.deb; do dpkg -x \"$file\" .; rm \"$file\"; done";
+    let unpacked = Command::new("sh")
+        .args(["-c", script, "sh"])
+        .arg(&peers)
+        .arg(name)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !unpacked || !peers.join(package.evidence).exists() {
+        println!("missing: {name}; the tests that need it will be reported as skipped");
+    }
 }
 
 /// Installs what the benches use, or says what is missing.

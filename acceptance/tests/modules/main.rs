@@ -4,6 +4,7 @@
 
 mod agentdestroy;
 mod memory;
+mod namespaces;
 mod netstat;
 mod ping;
 mod pkg;
