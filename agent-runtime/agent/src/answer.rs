@@ -1,8 +1,10 @@
 //! The document an agent returns: the command with status and results.
 
-use mig_protocol::{Agent as Record, Command, CommandStatus, Id, ModuleResult};
+use mig_protocol::{Action, Agent as Record, Command, CommandStatus, Id, ModuleResult, Time};
+use serde::Serialize;
 
 use crate::agent::document;
+use crate::execution::Report;
 
 /// Longest answer: the embedded relay takes 20 MiB, and brokers customarily 16
 /// or more. One operation's output is bounded well below, but a command may have
@@ -14,7 +16,7 @@ const MAX_ANSWER: usize = 19 << 20;
 pub fn complete(
     command: Command,
     status: CommandStatus,
-    results: Vec<ModuleResult>,
+    results: Vec<Report>,
     own: &Record,
 ) -> Vec<u8> {
     complete_within(MAX_ANSWER, command, status, results, own)
@@ -24,27 +26,61 @@ fn complete_within(
     limit: usize,
     mut command: Command,
     status: CommandStatus,
-    results: Vec<ModuleResult>,
+    mut results: Vec<Report>,
     own: &Record,
 ) -> Vec<u8> {
     command.status = status;
-    command.results = Some(results);
     identify(&mut command, own);
-    let mut answer = document(&command);
-    while answer.len() > limit && shorten(&mut command, answer.len(), limit) {
-        answer = document(&command);
+    let mut answer = written(&command, &results);
+    while answer.len() > limit && shorten(&mut results, answer.len(), limit) {
+        if command.status == CommandStatus::Success {
+            command.status = CommandStatus::Failed;
+        }
+        // Not both at once.
+        drop(answer);
+        answer = written(&command, &results);
     }
     answer
 }
 
+/// A command with these results, member by member as [`Command`] has them.
+#[derive(Serialize)]
+struct Answer<'a> {
+    id: &'a Id,
+    action: &'a Action,
+    agent: &'a Record,
+    status: &'a CommandStatus,
+    results: &'a [Report],
+    starttime: &'a Time,
+    finishtime: &'a Time,
+}
+
+fn written(command: &Command, results: &[Report]) -> Vec<u8> {
+    let Command {
+        id,
+        action,
+        agent,
+        status,
+        results: _,
+        starttime,
+        finishtime,
+    } = command;
+    document(&Answer {
+        id,
+        action,
+        agent,
+        status,
+        results,
+        starttime,
+        finishtime,
+    })
+}
+
 /// Replaces the largest result by the reason; false when there is nothing left
 /// to gain.
-fn shorten(command: &mut Command, length: usize, limit: usize) -> bool {
-    let results = command.results.iter_mut().flatten();
-    let Some((size, largest)) = results
-        .map(|result| (document(result).len(), result))
-        .max_by_key(|(size, _)| *size)
-    else {
+fn shorten(results: &mut [Report], length: usize, limit: usize) -> bool {
+    let sizes = results.iter().map(|result| document(result).len());
+    let Some((index, size)) = sizes.enumerate().max_by_key(|(_, size)| *size) else {
         return false;
     };
     let reason = format!(
@@ -53,10 +89,7 @@ fn shorten(command: &mut Command, length: usize, limit: usize) -> bool {
     if size <= 2 * reason.len() {
         return false;
     }
-    *largest = ModuleResult::from_error(reason);
-    if command.status == CommandStatus::Success {
-        command.status = CommandStatus::Failed;
-    }
+    results[index] = ModuleResult::from_error(reason).into();
     true
 }
 
@@ -105,8 +138,10 @@ fn identify(command: &mut Command, own: &Record) {
 
 #[cfg(test)]
 mod tests {
+    use mig_host::Document;
+    use mig_protocol::Operation;
     use mig_protocol::json::parse_command;
-    use mig_protocol::{Action, Operation};
+    use serde_json::json;
 
     use super::*;
 
@@ -154,7 +189,7 @@ mod tests {
         let answer = complete(
             command(1),
             CommandStatus::Success,
-            vec![ModuleResult::default()],
+            vec![ModuleResult::default().into()],
             &own(),
         );
         let answer = parse_command(&answer).unwrap();
@@ -168,11 +203,29 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_written_as_a_command_is() {
+        let value = json!({"foundanything": true, "success": true,
+            "elements": {"b": [{"z": 1, "a": "<&>"}], "a": null},
+            "statistics": {"y": 1.5, "x": null}, "errors": null});
+        let result: ModuleResult = serde_json::from_value(value.clone()).unwrap();
+        let mut whole = command(2);
+        whole.results = Some(vec![result, ModuleResult::from_error("no")]);
+        let reports = [
+            Report::from(Document::from(value)),
+            ModuleResult::from_error("no").into(),
+        ];
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        assert_eq!(text(written(&whole, &reports)), text(document(&whole)));
+    }
+
+    #[test]
     fn an_answer_no_relay_takes_loses_its_largest_results() {
-        let result = |kilobytes: usize| ModuleResult {
-            success: true,
-            elements: "x".repeat(kilobytes << 10).into(),
-            ..ModuleResult::default()
+        let result = |kilobytes: usize| {
+            Report::from(ModuleResult {
+                success: true,
+                elements: "x".repeat(kilobytes << 10).into(),
+                ..ModuleResult::default()
+            })
         };
         let results = vec![result(6), result(9), result(7), result(1)];
         let limit = 19 << 10;

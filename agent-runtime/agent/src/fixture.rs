@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mig_host::{Cancel, Ending, Job, Outcome};
+use mig_host::{Cancel, Document, Ending, Job, Outcome, Printed};
 use mig_protocol::clock::ManualClock;
 use mig_protocol::json::{parse_command, to_go_json};
 use mig_protocol::openpgp::{KeyFileSigner, Signer, generate_investigator_key, sign_action};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::agent::{Agent, Parts};
 use crate::environment::Surroundings;
-use crate::execution::Runner;
+use crate::execution::{Report, Runner};
 use crate::identity;
 use crate::journal::Journal;
 use crate::settings::Settings;
@@ -56,7 +56,7 @@ impl Runner for FakeRunner {
             .then_some(module != "once")
     }
 
-    fn run(&self, job: &Job<'_>, cancel: &Cancel) -> Outcome {
+    fn run(&self, job: &Job<'_>, cancel: &Cancel) -> Outcome<Document> {
         let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(running, Ordering::SeqCst);
         self.ran.lock().unwrap().push(job.module.to_owned());
@@ -74,11 +74,16 @@ impl Runner for FakeRunner {
         Outcome {
             ending,
             answer: json!({"foundanything": true, "success": true, "elements": job.input,
-                           "statistics": null, "errors": null}),
+                           "statistics": null, "errors": null})
+            .into(),
             reason: None,
             field: None,
             sandbox: None,
         }
+    }
+
+    fn print(&self, _: &str, _: &Report) -> Printed {
+        Err("it prints nothing".to_owned())
     }
 }
 

@@ -4,14 +4,14 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use mig_host::{Cancel, Ending, Job, Limits, Operation as ModuleOperation, Outcome};
+use mig_host::{Cancel, Document, Ending, Job, Limits, Operation as ModuleOperation, Outcome};
 use mig_protocol::action::{DEFAULT_EXPANDED, expand_parameters};
 use mig_protocol::json::{ReadError, parse_action, to_go_json, to_go_json_pretty};
 use mig_protocol::{ModuleResult, Operation};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::execution::Runner;
+use crate::execution::{Report, Runner};
 use crate::settings::Settings;
 
 /// Longest message or action file that is read.
@@ -63,9 +63,9 @@ pub fn module(
     let (well, result) = match message(input) {
         Ok(parameters) => {
             let outcome = run(runner, settings, name, parameters);
-            (outcome.ending == Ending::Done, result(outcome))
+            (outcome.ending == Ending::Done, outcome.answer.into())
         }
-        Err(reason) => (true, ModuleResult::from_error(reason)),
+        Err(reason) => (true, ModuleResult::from_error(reason).into()),
     };
     if print {
         write_lines(runner, name, &result, output)?;
@@ -120,24 +120,24 @@ fn one_of_action(
     runner: &dyn Runner,
     settings: &Settings,
     operation: &Operation,
-) -> (bool, ModuleResult) {
+) -> (bool, Report) {
     let module = operation.module.as_str();
     if runner.repeatable(module).is_none() {
         return (
             false,
-            ModuleResult::from_error(format!("module '{module}' is not available")),
+            ModuleResult::from_error(format!("module '{module}' is not available")).into(),
         );
     }
     match expand_parameters(operation, DEFAULT_EXPANDED) {
         Ok(parameters) => {
             let outcome = run(runner, settings, module, parameters);
-            (outcome.ending == Ending::Done, result(outcome))
+            (outcome.ending == Ending::Done, outcome.answer.into())
         }
-        Err(error) => (false, ModuleResult::from_error(error.to_string())),
+        Err(error) => (false, ModuleResult::from_error(error.to_string()).into()),
     }
 }
 
-fn run(runner: &dyn Runner, settings: &Settings, module: &str, input: Value) -> Outcome {
+fn run(runner: &dyn Runner, settings: &Settings, module: &str, input: Value) -> Outcome<Document> {
     let job = Job {
         module,
         operation: ModuleOperation::Run,
@@ -151,32 +151,20 @@ fn run(runner: &dyn Runner, settings: &Settings, module: &str, input: Value) -> 
     runner.run(&job, &Cancel::new())
 }
 
-fn result(outcome: Outcome) -> ModuleResult {
-    serde_json::from_value(outcome.answer).unwrap_or_else(|error| {
-        ModuleResult::from_error(format!("the module's result is none: {error}"))
-    })
-}
-
 /// The lines the module itself makes of its result; the JSON if it makes none.
 fn write_lines(
     runner: &dyn Runner,
     module: &str,
-    result: &ModuleResult,
+    result: &Report,
     output: &mut impl Write,
 ) -> Result<(), LocalError> {
-    let input = json!({"result": result, "foundonly": false});
-    let outcome = runner.run(
-        &Job::new(module, ModuleOperation::Print, input),
-        &Cancel::new(),
-    );
-    let lines = (outcome.ending == Ending::Done).then(|| outcome.answer["lines"].clone());
-    match lines {
-        Some(Value::Array(lines)) => {
-            for line in lines.iter().filter_map(Value::as_str) {
-                writeln!(output, "{}", for_terminal(line))?;
+    match runner.print(module, result) {
+        Ok(lines) => {
+            for line in lines {
+                writeln!(output, "{}", for_terminal(&line))?;
             }
         }
-        _ => {
+        Err(_) => {
             output.write_all(&to_go_json_pretty(result).unwrap_or_default())?;
             output.write_all(b"\n")?;
         }

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use mig_host::{Cancel, Ending, Job, Limits, ModuleStore, Operation, StaticModule, StoreOptions};
+use mig_host::{
+    Cancel, Document, Ending, Job, Limits, ModuleStore, Operation, Outcome, StaticModule,
+    StoreOptions,
+};
 use mig_modules::BUILT_IN;
-use mig_protocol::ModuleResult;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::ClientError;
@@ -15,6 +18,16 @@ use crate::option_files::OptionFiles;
 /// their size while they are read.
 const OPTIONS: Limits = Limits {
     wall: Duration::from_secs(60),
+    cpu: None,
+    memory: 2 << 30,
+    descriptors: 64,
+    output: 128 << 20,
+};
+
+/// Budgets of a printer: a result of the size that agents send takes some ten
+/// times as much as values, and prints as somewhat more than it is.
+const PRINT: Limits = Limits {
+    wall: Duration::from_secs(300),
     cpu: None,
     memory: 2 << 30,
     descriptors: 64,
@@ -96,31 +109,26 @@ impl Modules {
         }
     }
 
-    /// The lines a module prints for a result.
+    /// The lines a module prints for each of several results, or why it prints
+    /// none.
     ///
     /// # Errors
-    /// When there is no such module or it cannot print.
-    pub fn print(
+    /// When there is no such module.
+    pub fn print<R: Serialize>(
         &self,
         module: &str,
-        result: &ModuleResult,
+        results: &[R],
         found_only: bool,
-    ) -> Result<Vec<String>, ClientError> {
-        let answer = self.call(
-            module,
-            Operation::Print,
-            json!({"result": result, "foundonly": found_only}),
-            Limits::default(),
-        )?;
-        let lines = answer["lines"].as_array().ok_or_else(|| {
-            ClientError::Module(format!(
-                "module `{module}` prints something that is not lines"
-            ))
-        })?;
-        Ok(lines
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
+    ) -> Result<Vec<Result<Vec<String>, ClientError>>, ClientError> {
+        if self.store.get(module).is_none() {
+            return Err(self.unknown(module));
+        }
+        let printed = self
+            .store
+            .print(module, results, found_only, PRINT, &Cancel::new());
+        Ok(printed
+            .into_iter()
+            .map(|lines| lines.map_err(ClientError::Module))
             .collect())
     }
 
@@ -128,10 +136,12 @@ impl Modules {
     ///
     /// # Errors
     /// When there is no such module or its run does not end well.
-    pub fn run(&self, module: &str, parameters: Value) -> Result<ModuleResult, ClientError> {
-        let answer = self.call(module, Operation::Run, parameters, Limits::default())?;
-        serde_json::from_value(answer)
-            .map_err(|error| ClientError::Module(format!("module `{module}`: {error}")))
+    pub fn run(&self, module: &str, parameters: Value) -> Result<Document, ClientError> {
+        let job = self.job(module, Operation::Run, parameters, Limits::default())?;
+        let outcome = self
+            .store
+            .run_to_document(&job, &Cancel::new(), &mut |_| {});
+        ended_well(module, outcome)
     }
 
     fn call(
@@ -141,23 +151,24 @@ impl Modules {
         input: Value,
         limits: Limits,
     ) -> Result<Value, ClientError> {
+        let job = self.job(module, operation, input, limits)?;
+        ended_well(module, self.store.run(&job, &Cancel::new(), &mut |_| {}))
+    }
+
+    fn job<'a>(
+        &self,
+        module: &'a str,
+        operation: Operation,
+        input: Value,
+        limits: Limits,
+    ) -> Result<Job<'a>, ClientError> {
         if self.store.get(module).is_none() {
             return Err(self.unknown(module));
         }
-        let job = Job {
-            module,
-            operation,
-            input,
+        Ok(Job {
             limits,
-            privacy: false,
-        };
-        let outcome = self.store.run(&job, &Cancel::new(), &mut |_| {});
-        match outcome.ending {
-            Ending::Done => Ok(outcome.answer),
-            _ => Err(ClientError::Module(outcome.reason.unwrap_or_else(|| {
-                format!("module `{module}` did not end well")
-            }))),
-        }
+            ..Job::new(module, operation, input)
+        })
     }
 
     fn unknown(&self, module: &str) -> ClientError {
@@ -180,5 +191,14 @@ impl Modules {
                 self.names().join(", ")
             ),
         })
+    }
+}
+
+fn ended_well<A>(module: &str, outcome: Outcome<A>) -> Result<A, ClientError> {
+    match outcome.ending {
+        Ending::Done => Ok(outcome.answer),
+        _ => Err(ClientError::Module(outcome.reason.unwrap_or_else(|| {
+            format!("module `{module}` did not end well")
+        }))),
     }
 }

@@ -1,9 +1,9 @@
 //! Fetching and printing what agents answered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use mig_protocol::{Action, Command, CommandStatus};
+use mig_protocol::{Action, Command, CommandStatus, ModuleResult};
 
 use crate::error::ClientError;
 use crate::http::Api;
@@ -83,14 +83,17 @@ pub fn print(
     let mut agents = BTreeSet::new();
     let mut query = vec![("actionid", id.as_str())];
     query.extend(show.filter().map(|found| ("foundanything", found)));
-    each(api, &query, |command| {
-        if command.status == CommandStatus::Success {
-            agents.insert(command.agent.name.clone());
-            lines(modules, &command, show, out)?;
-        } else if show == Show::All {
-            tally.troubled += 1;
-            agents.insert(command.agent.name.clone());
-            trouble(terminal, &command);
+    each(api, &query, |commands| {
+        let mut printed = Lines::of(modules, &commands, show);
+        for command in &commands {
+            if command.status == CommandStatus::Success {
+                agents.insert(command.agent.name.clone());
+                lines(&mut printed, command, show, out)?;
+            } else if show == Show::All {
+                tally.troubled += 1;
+                agents.insert(command.agent.name.clone());
+                trouble(terminal, command);
+            }
         }
         Ok(())
     })?;
@@ -126,9 +129,11 @@ fn failures(api: &Api, action: &Action, terminal: &Terminal) -> Result<usize, Cl
         if count == 0 {
             continue;
         }
-        each(api, &[("actionid", &id), ("status", status)], |command| {
-            troubled += 1;
-            trouble(terminal, &command);
+        each(api, &[("actionid", &id), ("status", status)], |commands| {
+            troubled += commands.len();
+            for command in &commands {
+                trouble(terminal, command);
+            }
             Ok(())
         })?;
     }
@@ -150,23 +155,72 @@ fn trouble(terminal: &Terminal, command: &Command) {
     terminal.say(Tone::Trouble, &printable(&line));
 }
 
+/// What the modules print for a page of commands, each module asked once for
+/// all its results.
+struct Lines(BTreeMap<String, Result<std::vec::IntoIter<Printed>, String>>);
+
+type Printed = Result<Vec<String>, ClientError>;
+
+impl Lines {
+    fn of(modules: &Modules, commands: &[Command], show: Show) -> Self {
+        let mut results: BTreeMap<&str, Vec<&ModuleResult>> = BTreeMap::new();
+        for command in commands {
+            for (module, result) in parts(command) {
+                results.entry(module).or_default().push(result);
+            }
+        }
+        let printed = results.into_iter().map(|(module, results)| {
+            let printed = modules
+                .print(module, &results, show == Show::Found)
+                .map(Vec::into_iter)
+                .map_err(|error| error.to_string());
+            (module.to_owned(), printed)
+        });
+        Self(printed.collect())
+    }
+
+    /// The lines of the next result of a module.
+    fn next(&mut self, module: &str) -> Result<Vec<String>, String> {
+        match self.0.get_mut(module) {
+            Some(Ok(printed)) => match printed.next() {
+                Some(lines) => lines.map_err(|error| error.to_string()),
+                None => Ok(Vec::new()),
+            },
+            Some(Err(reason)) => Err(reason.clone()),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// Modules and results of a command that succeeded.
+fn parts(command: &Command) -> impl Iterator<Item = (&str, &ModuleResult)> {
+    let results = match command.status {
+        CommandStatus::Success => command.results(),
+        _ => &[],
+    };
+    let operations = command.action.operations().iter();
+    operations
+        .map(|operation| operation.module.as_str())
+        .zip(results)
+}
+
 /// The module's own lines, each behind the agent's name.
 fn lines(
-    modules: &Modules,
+    printed: &mut Lines,
     command: &Command,
     show: Show,
     out: &mut dyn Write,
 ) -> Result<(), ClientError> {
     let name = printable(&command.agent.name);
-    for (operation, result) in command.action.operations().iter().zip(command.results()) {
-        match modules.print(&operation.module, result, show == Show::Found) {
+    for (module, _) in parts(command) {
+        match printed.next(module) {
             Ok(lines) => {
                 for line in lines {
                     writeln!(out, "{name} {}", printable(&line)).map_err(output)?;
                 }
             }
             Err(error) if show != Show::Found => {
-                eprintln!("[error] {}", printable(&error.to_string()));
+                eprintln!("[error] {}", printable(&error));
             }
             Err(_) => {}
         }
@@ -177,11 +231,12 @@ fn lines(
     Ok(())
 }
 
-/// Calls `visit` once for each command that matches, a page at a time.
+/// Calls `visit` with all commands that match, a page at a time, each command
+/// once.
 fn each(
     api: &Api,
     query: &[(&str, &str)],
-    mut visit: impl FnMut(Command) -> Result<(), ClientError>,
+    mut visit: impl FnMut(Vec<Command>) -> Result<(), ClientError>,
 ) -> Result<(), ClientError> {
     // Commands move between pages while answers arrive.
     let mut seen = BTreeSet::new();
@@ -191,17 +246,14 @@ fn each(
         let start = offset.to_string();
         let mut full = vec![("type", "command"), ("limit", &limit), ("offset", &start)];
         full.extend_from_slice(query);
-        let commands: Vec<Command> = match api.get("search", &full) {
+        let mut commands: Vec<Command> = match api.get("search", &full) {
             Ok(collection) => collection.documents("command")?,
             Err(error) if error.is_nothing_found() => Vec::new(),
             Err(error) => return Err(error),
         };
         let count = commands.len();
-        for command in commands {
-            if seen.insert(command.id) {
-                visit(command)?;
-            }
-        }
+        commands.retain(|command| seen.insert(command.id));
+        visit(commands)?;
         if count < PAGE {
             return Ok(());
         }

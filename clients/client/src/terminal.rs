@@ -96,11 +96,13 @@ fn painted(tone: Tone, text: &str) -> String {
 }
 
 /// Replaces control characters: names of files and machines come from hosts
-/// that may be hostile, and a terminal obeys escape sequences.
+/// that may be hostile, and a terminal obeys escape sequences. A tab stays:
+/// lines that continue another one begin with it.
 pub fn printable(text: &str) -> String {
     text.chars()
         .map(|letter| {
-            if letter.is_control() || is_direction_override(letter) {
+            let is_order = letter.is_control() && letter != '\t';
+            if is_order || is_direction_override(letter) {
                 '\u{fffd}'
             } else {
                 letter
@@ -140,6 +142,7 @@ mod tests {
             "/etc/passwd [mode:-rw-r--r--]"
         );
         assert_eq!(printable("Übung/文件"), "Übung/文件");
+        assert_eq!(printable("\t[true] identifier"), "\t[true] identifier");
     }
 
     #[test]

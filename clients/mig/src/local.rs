@@ -28,7 +28,12 @@ pub fn run(arguments: &Arguments) -> Result<u8, ClientError> {
         Options::Parameters(parameters) => parameters,
     };
     let result = modules.run(module, parameters)?;
-    let lines = modules.print(module, &result, arguments.show == Show::Found)?;
+    let printed = modules.print(
+        module,
+        std::slice::from_ref(&result),
+        arguments.show == Show::Found,
+    )?;
+    let lines = printed.into_iter().next().unwrap_or(Ok(Vec::new()))?;
     let mut out = io::stdout().lock();
     for line in &lines {
         match writeln!(out, "{}", printable(line)) {
@@ -40,13 +45,13 @@ pub fn run(arguments: &Arguments) -> Result<u8, ClientError> {
             })?,
         }
     }
-    if !result.success {
+    if !result.flag("success") {
         for error in result.errors() {
             eprintln!("error: {}", printable(error));
         }
         return Ok(exit::TROUBLED);
     }
-    Ok(if arguments.exit_code && !result.foundanything {
+    Ok(if arguments.exit_code && !result.flag("foundanything") {
         exit::NOTHING
     } else {
         exit::DONE

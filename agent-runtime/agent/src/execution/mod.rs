@@ -5,9 +5,11 @@ mod operation;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use mig_host::{Cancel, Job, ModuleStore, Outcome};
+use mig_host::{Cancel, Document, Job, Limits, ModuleStore, Outcome, Printed};
 use mig_protocol::{Command, CommandStatus, ModuleResult};
+use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::agent::Agent;
@@ -21,8 +23,10 @@ pub trait Runner: Send + Sync + 'static {
     /// Whether a module may be run again after an interruption; none when there
     /// is no such module.
     fn repeatable(&self, module: &str) -> Option<bool>;
-    /// Runs one operation to its end.
-    fn run(&self, job: &Job<'_>, cancel: &Cancel) -> Outcome;
+    /// Runs the operation `run` of a module to its end.
+    fn run(&self, job: &Job<'_>, cancel: &Cancel) -> Outcome<Document>;
+    /// The lines a module makes of a result, or why it makes none.
+    fn print(&self, module: &str, result: &Report) -> Printed;
 }
 
 impl Runner for ModuleStore {
@@ -36,8 +40,49 @@ impl Runner for ModuleStore {
         self.get(module).map(|module| module.manifest.repeatable)
     }
 
-    fn run(&self, job: &Job<'_>, cancel: &Cancel) -> Outcome {
-        ModuleStore::run(self, job, cancel, &mut |_| {})
+    fn run(&self, job: &Job<'_>, cancel: &Cancel) -> Outcome<Document> {
+        self.run_to_document(job, cancel, &mut |_| {})
+    }
+
+    fn print(&self, module: &str, result: &Report) -> Printed {
+        let results = std::slice::from_ref(result);
+        ModuleStore::print(self, module, results, false, PRINT, &Cancel::new())
+            .pop()
+            .unwrap_or(Ok(Vec::new()))
+    }
+}
+
+/// Budgets of a printer, which runs only when somebody asks for it on the
+/// machine itself.
+const PRINT: Limits = Limits {
+    wall: Duration::from_secs(300),
+    cpu: None,
+    memory: 2 << 30,
+    descriptors: 64,
+    output: 128 << 20,
+};
+
+/// What there is to say about one operation. It is written like a
+/// [`ModuleResult`], with the findings of a document still the bytes the module
+/// sent until then: as values they take ten times the memory.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Report {
+    /// The module ran.
+    Document(Document),
+    /// It did not, or its result was dropped.
+    Result(ModuleResult),
+}
+
+impl From<Document> for Report {
+    fn from(document: Document) -> Self {
+        Report::Document(document)
+    }
+}
+
+impl From<ModuleResult> for Report {
+    fn from(result: ModuleResult) -> Self {
+        Report::Result(result)
     }
 }
 
@@ -45,7 +90,7 @@ impl Runner for ModuleStore {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Ended {
     pub status: CommandStatus,
-    pub result: ModuleResult,
+    pub result: Report,
 }
 
 impl Agent {
@@ -76,11 +121,14 @@ impl Agent {
         }
         let mut endings = Vec::with_capacity(running.len());
         for operation in running {
-            endings.push(operation.await.unwrap_or_else(|error| Ended {
-                status: CommandStatus::Failed,
-                result: ModuleResult::from_error(format!(
-                    "the agent failed to run the module: {error}"
-                )),
+            endings.push(operation.await.unwrap_or_else(|error| {
+                Ended {
+                    status: CommandStatus::Failed,
+                    result: ModuleResult::from_error(format!(
+                        "the agent failed to run the module: {error}"
+                    ))
+                    .into(),
+                }
             }));
         }
         let agent = Arc::clone(&self);

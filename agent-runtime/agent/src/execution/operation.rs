@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mig_host::{Ending, Job, Limits, Operation as ModuleOperation, Outcome};
+use mig_host::{Document, Ending, Job, Limits, Operation as ModuleOperation, Outcome};
 use mig_protocol::action::{DEFAULT_EXPANDED, expand_parameters};
 use mig_protocol::{Command, CommandStatus, ModuleResult};
 
@@ -41,7 +41,8 @@ pub(super) fn run(
             result: ModuleResult::from_error(format!(
                 "the action expired at {} before module '{module}' could run",
                 command.action.expireafter
-            )),
+            ))
+            .into(),
         };
     }
     if agent.cancel().is_cancelled() {
@@ -49,7 +50,8 @@ pub(super) fn run(
             status: CommandStatus::Cancelled,
             result: ModuleResult::from_error(format!(
                 "the agent was stopped before module '{module}' could run"
-            )),
+            ))
+            .into(),
         };
     }
     let number = u32::try_from(index).unwrap_or(u32::MAX);
@@ -87,21 +89,21 @@ fn time_left(agent: &Agent, command: &Command) -> Duration {
 fn failed(reason: String) -> Ended {
     Ended {
         status: CommandStatus::Failed,
-        result: ModuleResult::from_error(reason),
+        result: ModuleResult::from_error(reason).into(),
     }
 }
 
 /// Success of a command means that its modules ended normally, even if one
 /// says that it could not do what it was asked.
-fn ended(outcome: Outcome) -> Ended {
+fn ended(outcome: Outcome<Document>) -> Ended {
     let status = match outcome.ending {
         Ending::Done => CommandStatus::Success,
         Ending::Failed => CommandStatus::Failed,
         Ending::Timeout => CommandStatus::Timeout,
         Ending::Cancelled => CommandStatus::Cancelled,
     };
-    let result = serde_json::from_value(outcome.answer).unwrap_or_else(|error| {
-        ModuleResult::from_error(format!("the module's result is none: {error}"))
-    });
-    Ended { status, result }
+    Ended {
+        status,
+        result: outcome.answer.into(),
+    }
 }
