@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::setup::{Machine, fed};
 
@@ -97,24 +97,6 @@ fn privacy_leaves_only_kinds_and_counts() {
     assert_eq!(document["elements"]["keys"], wanted);
     assert_eq!(document["errors"], json!(["masked"]));
     assert!(!document.to_string().contains(".ssh"));
-}
-
-#[test]
-fn without_a_path_the_usual_ones_are_searched() {
-    // Whatever is there, it is below these two.
-    let document = Machine::new().run("sshkey", &Value::Null);
-    assert_eq!(document["success"], true, "{document}");
-    for key in document["elements"]["keys"]
-        .as_array()
-        .into_iter()
-        .flatten()
-    {
-        let path = key["path"].as_str().expect("a path");
-        assert!(
-            path.starts_with("/root/") || path.starts_with("/home/"),
-            "{path}"
-        );
-    }
 }
 
 #[test]

@@ -24,10 +24,7 @@ struct Note {
 }
 
 #[used]
-#[cfg_attr(
-    target_os = "linux",
-    unsafe(link_section = ".note.mig.agent")
-)]
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".note.mig.agent"))]
 static NOTE: Note = Note {
     owner_size: 4,
     text_size: LENGTH as u32,

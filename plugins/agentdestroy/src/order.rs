@@ -151,7 +151,7 @@ pub fn carry_out(pid: i32, version: &str, cancelled: &dyn Fn() -> bool) -> Resul
     let own = own_programs();
     order.kill(&handle, &program)?;
     order.wait_for_end(&handle)?;
-    Ok(match removal::remove(&program, &own) {
+    Ok(match removal::remove(&program, &own, cancelled) {
         Ok(()) => Done {
             sentence: format!(
                 "PID {pid} from agent {version} has been killed and its executable removed from {}",

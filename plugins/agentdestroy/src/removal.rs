@@ -1,7 +1,7 @@
 //! Removing the program file of an agent that was ended.
 
 use crate::process::{Program, also_running};
-use crate::sys::{self, FileIdentity};
+use crate::sys::{self, FileIdentity, ProcessHandle};
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
@@ -9,9 +9,15 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Most processes named in one reason.
 const NAMED: usize = 5;
+/// How long what an agent had started may take to go with it: its workers are
+/// processes of the same program file.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two looks at who runs a file.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Why a program file stays.
 #[derive(Debug, thiserror::Error)]
@@ -42,21 +48,23 @@ fn listed(pids: &[i32]) -> String {
 }
 
 /// Removes a program file by its name, if that still is the file that was
-/// looked at and nobody runs it. `own` are the programs of the running agent.
+/// looked at and nobody runs it. `own` are the programs of the running agent;
+/// `cancelled` cuts short the waiting for processes that are about to end.
 ///
 /// # Errors
 /// Why it stays.
-pub fn remove(program: &Program, own: &[FileIdentity]) -> Result<(), Kept> {
+pub fn remove(
+    program: &Program,
+    own: &[FileIdentity],
+    cancelled: &dyn Fn() -> bool,
+) -> Result<(), Kept> {
     if own.contains(&program.identity) {
         return Err(Kept::RunningAgent);
     }
     if program.is_deleted {
         return Err(Kept::Gone);
     }
-    let users = also_running(program.identity)?;
-    if !users.is_empty() {
-        return Err(Kept::InUse(users));
-    }
+    wait_for_users(program.identity, cancelled)?;
     let (directory, name) = open_place(&program.path)?;
     match sys::entry(directory.as_fd(), &name) {
         Ok(found) if found == program.identity => {}
@@ -65,6 +73,24 @@ pub fn remove(program: &Program, own: &[FileIdentity]) -> Result<(), Kept> {
         Err(error) => return Err(error.into()),
     }
     Ok(sys::remove(directory.as_fd(), &name)?)
+}
+
+/// Waits a moment until nobody runs a file.
+fn wait_for_users(program: FileIdentity, cancelled: &dyn Fn() -> bool) -> Result<(), Kept> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let users = also_running(program)?;
+        let Some(first) = users.first() else {
+            return Ok(());
+        };
+        if Instant::now() > end || cancelled() {
+            return Err(Kept::InUse(users));
+        }
+        // One that is gone by now needs no waiting.
+        if let Ok(user) = ProcessHandle::open(*first) {
+            user.has_ended(LOOK_AGAIN)?;
+        }
+    }
 }
 
 /// The directory of a file, open, and the file's name in it.

@@ -85,3 +85,25 @@ pub fn parse(words: &[String]) -> Result<Options<Parameters>, Failure> {
     }
     Ok(Options::Parameters(parameters))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_said_means_the_usual_places_and_depth() {
+        for paths in [None, Some(vec![])] {
+            let parameters = Parameters { paths, maxdepth: 0 };
+            assert_eq!(parameters.places(), ["/root", "/home"]);
+            assert_eq!(parameters.depth(), 8);
+        }
+        let parameters = Parameters {
+            paths: Some(vec!["/etc".into()]),
+            maxdepth: 1000,
+        };
+        assert_eq!(
+            (parameters.places(), parameters.depth()),
+            (vec!["/etc".into()], 1000)
+        );
+    }
+}
