@@ -26,6 +26,12 @@ enum Subject {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// The memory module beside a bare read and yara, on a process of its own.
+    Memory {
+        /// Arguments of the bench program; `--help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Whole investigations with one agent: process start, signing, TLS,
     /// scheduling, the agent's checks, its worker, and printing.
     Investigation {
@@ -40,19 +46,22 @@ pub fn run(options: &Options) -> Outcome<()> {
     match &options.subject {
         Subject::File { arguments } => {
             packages::for_benches();
-            program("file-bench", arguments)
+            program("file-bench", &[], arguments)
         }
-        Subject::Tree { arguments } => program("tree-bench", arguments),
+        Subject::Tree { arguments } => program("tree-bench", &[], arguments),
+        Subject::Memory { arguments } => {
+            packages::for_benches();
+            program("memory-bench", &["-p", "mig-plugin-memory"], arguments)
+        }
         Subject::Investigation { runs } => investigation((*runs).max(1)),
     }
 }
 
-/// Runs a bench program beside an agent of the same build.
-fn program(name: &str, arguments: &[String]) -> Outcome<()> {
-    build(
-        "agent and bench",
-        &["build", "--release", "-p", "mig-agent", "-p", "mig-benches"],
-    )?;
+/// Runs a bench program beside an agent, and other packages, of the same build.
+fn program(name: &str, packages: &[&str], arguments: &[String]) -> Outcome<()> {
+    let mut words = vec!["build", "--release", "-p", "mig-agent", "-p", "mig-benches"];
+    words.extend(packages);
+    build("agent and bench", &words)?;
     let mut call = cargo();
     call.args([
         "run",

@@ -57,6 +57,10 @@ const FOR_BENCHES: &[Package] = &[
         name: "openssl",
         evidence: "/usr/bin/openssl",
     },
+    Package {
+        name: "yara",
+        evidence: "/usr/bin/yara",
+    },
 ];
 
 /// Installs what the tests use, or says what is missing.
