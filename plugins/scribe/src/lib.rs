@@ -23,6 +23,8 @@ pub mod fuzzing;
 mod module;
 mod results;
 mod sources;
+#[cfg(test)]
+mod tests;
 
 pub use document::{
     Document, Evr, ExactMatch, FileContent, FileName, HasLine, Identifier, Object, PackageSource,

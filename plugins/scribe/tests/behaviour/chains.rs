@@ -25,7 +25,10 @@ fn values_of_other_files_and_fixed_ones_join_those_of_the_importing_file() {
         json!({"object": "x", "raw": {"identifiers": [{"identifier": "i", "value": "x"}]}}),
     ]);
     let found = values(&tree, objects, "app", &["7.4.2.x", "8.1.9.x"]);
-    assert_eq!(found, pairs(&[("app1/version", "7.4.2.x"), ("app2/version", "8.1.9.x")]));
+    assert_eq!(
+        found,
+        pairs(&[("app1/version", "7.4.2.x"), ("app2/version", "8.1.9.x")])
+    );
 }
 
 #[test]
@@ -47,7 +50,10 @@ fn chains_start_further_chains_from_what_they_found() {
     let result = run(json!({"objects": objects, "tests": [
         {"test": "t", "object": "top", "exactmatch": {"value": "1-2-3"}}]}));
     assert_eq!(entry(&result, "t")["masterresult"], true, "{result:#}");
-    assert_eq!(entry(&result, "t")["results"][0]["identifier"], tree.text("a/top"));
+    assert_eq!(
+        entry(&result, "t")["results"][0]["identifier"],
+        tree.text("a/top")
+    );
     // One for the documents' own objects, one for each level of chains.
     assert_eq!(result["statistics"]["walks"], 3);
     assert_eq!(result["statistics"]["filesread"], 3);
@@ -98,18 +104,29 @@ fn lines_and_names_can_start_from_the_importing_file_too() {
         json!({"object": "name", "filename": {"path": "${chain_root}", "file": "^(.)\\.pem$"}}),
     ]);
     let found = values(&tree, objects, "main", &["m", "true", "x", "y", "false"]);
-    assert_eq!(found, pairs(&["m", "true", "x"].map(|value| ("a/main", value))));
+    assert_eq!(
+        found,
+        pairs(&["m", "true", "x"].map(|value| ("a/main", value)))
+    );
 }
 
 #[test]
 fn a_line_without_groups_starts_chains_as_well() {
-    let tree = Tree::of(&[("a/marker", "yes\n"), ("a/v", "5\n"), ("b/marker", "no\n"), ("b/v", "6\n")]);
+    let tree = Tree::of(&[
+        ("a/marker", "yes\n"),
+        ("a/v", "5\n"),
+        ("b/marker", "no\n"),
+        ("b/v", "6\n"),
+    ]);
     let objects = chain(&[
         json!({"object": "main", "filecontent": {"path": tree.root(), "file": "^marker$", "expression": "^yes",
             "import-chain": ["v"]}}),
         json!({"object": "v", "filecontent": {"path": "${chain_root}", "file": "^v$", "expression": "(.*)"}}),
     ]);
-    assert_eq!(values(&tree, objects, "main", &["5", "6"]), pairs(&[("a/marker", "5")]));
+    assert_eq!(
+        values(&tree, objects, "main", &["5", "6"]),
+        pairs(&[("a/marker", "5")])
+    );
 }
 
 #[test]
@@ -123,7 +140,10 @@ fn in_a_chain_object_only_its_root_is_a_variable() {
             {"object": "v", "filecontent": {"path": "${chain_root}${d}", "file": "^v$", "expression": "(.*)"}}],
         "tests": [{"test": "literal", "object": "main", "exactmatch": {"value": "1"}},
             {"test": "expanded", "object": "main", "exactmatch": {"value": "2"}}]}));
-    assert_eq!(masters(&result), pairs(&[("literal", "true"), ("expanded", "false")]));
+    assert_eq!(
+        masters(&result),
+        pairs(&[("literal", "true"), ("expanded", "false")])
+    );
 }
 
 #[test]
@@ -132,7 +152,12 @@ fn a_chain_object_alone_is_not_prepared() {
     let result = run(json!({
         "objects": [{"object": "c", "filecontent": {"path": "${chain_root}", "file": "f", "expression": "(x)"}}],
         "tests": [{"test": "t", "object": "c"}]}));
-    assert_eq!(masters(&result), pairs(&[("t", "object not prepared")]), "{}", tree.root());
+    assert_eq!(
+        masters(&result),
+        pairs(&[("t", "object not prepared")]),
+        "{}",
+        tree.root()
+    );
 }
 
 #[test]
@@ -156,7 +181,10 @@ fn circles_are_errors_of_whoever_imports_them() {
     assert_eq!(entry(&result, "fine")["masterresult"], true);
     for id in ["itself", "a"] {
         let error = entry(&result, id)["error"].as_str().expect("a text");
-        assert!(error.contains("import chain") && error.contains(id), "{error}");
+        assert!(
+            error.contains("import chain") && error.contains(id),
+            "{error}"
+        );
     }
 }
 
@@ -170,7 +198,10 @@ fn an_error_in_a_chain_marks_the_importing_object() {
             {"object": "name", "filename": {"path": "${chain_root}", "file": "(f"}}],
         "tests": [{"test": "main", "object": "main"}, {"test": "unmatched", "object": "unmatched"}]}));
     let error = entry(&result, "main")["error"].as_str().expect("a text");
-    assert!(error.contains("import of object \"name\" failed"), "{error}");
+    assert!(
+        error.contains("import of object \"name\" failed"),
+        "{error}"
+    );
     assert!(!error.contains(tree.root()), "{error}");
     // Nothing fired there.
     assert_eq!(entry(&result, "unmatched")["iserror"], false);
@@ -192,11 +223,14 @@ fn a_directory_that_makes_a_bad_pattern_is_not_repeated() {
 #[test]
 fn imports_that_multiply_end_in_an_error() {
     let tree = Tree::of(&[("f", "x\n")]);
-    let mut objects = vec![json!({"object": "0", "raw": {"identifiers": [{"identifier": "i", "value": "v"}]}})];
+    let mut objects =
+        vec![json!({"object": "0", "raw": {"identifiers": [{"identifier": "i", "value": "v"}]}})];
     for level in 1..30 {
         let below = (level - 1).to_string();
-        objects.push(json!({"object": level.to_string(), "filecontent": {"path": tree.root(),
-            "file": "^f$", "expression": "x()", "import-chain": [below, below, below]}}));
+        objects.push(
+            json!({"object": level.to_string(), "filecontent": {"path": tree.root(),
+            "file": "^f$", "expression": "x()", "import-chain": [below, below, below]}}),
+        );
     }
     let result = run(json!({"objects": objects, "tests": [{"test": "t", "object": "29"}]}));
     let error = entry(&result, "t")["error"].as_str().expect("a text");

@@ -33,7 +33,10 @@ fn without_a_group_there_is_nothing() {
             {"object": "content", "filecontent": {"path": tree.root(), "file": "conf$", "expression": "^x"}},
             {"object": "name", "filename": {"path": tree.root(), "file": "conf$"}}],
         "tests": [{"test": "content", "object": "content"}, {"test": "name", "object": "name"}]}));
-    assert_eq!(masters(&result), pairs(&[("content", "false"), ("name", "false")]));
+    assert_eq!(
+        masters(&result),
+        pairs(&[("content", "false"), ("name", "false")])
+    );
     assert!(entry(&result, "content")["results"].is_null());
     // Nothing can come of it, so nothing is walked or read.
     assert_eq!(result["statistics"]["walks"], 0);
@@ -41,21 +44,43 @@ fn without_a_group_there_is_nothing() {
 
 #[test]
 fn values_of_a_file_are_joined_in_order() {
-    let tree = Tree::of(&[("b", "v 7 4\nv 2 1\n"), ("a", "v 1 x\n"), ("e", "v  z\nv 3 \n")]);
+    let tree = Tree::of(&[
+        ("b", "v 7 4\nv 2 1\n"),
+        ("a", "v 1 x\n"),
+        ("e", "v  z\nv 3 \n"),
+    ]);
     let object = json!([{"object": "o", "filecontent": {"path": tree.root(), "file": ".",
         "expression": "^v (\\w*) (\\w*)", "concat": "."}}]);
     let found = values(&tree, object, "o", &["7.4.2.1", "1.x", "z.3."]);
-    assert_eq!(found, pairs(&[("a", "1.x"), ("b", "7.4.2.1"), ("e", "z.3.")]));
+    assert_eq!(
+        found,
+        pairs(&[("a", "1.x"), ("b", "7.4.2.1"), ("e", "z.3.")])
+    );
 }
 
 #[test]
 fn names_give_the_first_group_of_their_pattern() {
-    let tree = Tree::of(&[("ca.pem", ""), ("x/host.pem", ""), ("key.txt", ""), ("d.pem/inside", "")]);
+    let tree = Tree::of(&[
+        ("ca.pem", ""),
+        ("x/host.pem", ""),
+        ("key.txt", ""),
+        ("d.pem/inside", ""),
+    ]);
     tree.link("linked.pem", "ca.pem");
     tree.link("nowhere.pem", "missing");
-    let object = json!([{"object": "o", "filename": {"path": tree.root(), "file": "^(.*)\\.(pem)$"}}]);
-    let found = values(&tree, object, "o", &["ca", "host", "linked", "nowhere", "key", "d"]);
-    let wanted = [("ca.pem", "ca"), ("linked.pem", "linked"), ("x/host.pem", "host")];
+    let object =
+        json!([{"object": "o", "filename": {"path": tree.root(), "file": "^(.*)\\.(pem)$"}}]);
+    let found = values(
+        &tree,
+        object,
+        "o",
+        &["ca", "host", "linked", "nowhere", "key", "d"],
+    );
+    let wanted = [
+        ("ca.pem", "ca"),
+        ("linked.pem", "linked"),
+        ("x/host.pem", "host"),
+    ];
     assert_eq!(found, pairs(&wanted));
 }
 
@@ -68,7 +93,11 @@ fn no_file_means_no_value_even_for_patterns_that_match_nothing() {
 
 #[test]
 fn a_line_is_there_or_not_in_each_file() {
-    let tree = Tree::of(&[("a.conf", "x\nPermitRootLogin no\n"), ("b.conf", "#PermitRootLogin no"), ("c.conf", "")]);
+    let tree = Tree::of(&[
+        ("a.conf", "x\nPermitRootLogin no\n"),
+        ("b.conf", "#PermitRootLogin no"),
+        ("c.conf", ""),
+    ]);
     let object = json!([{"object": "o", "hasline": {"path": tree.root(), "file": "conf$",
         "expression": "^PermitRootLogin no"}}]);
     let found = values(&tree, object, "o", &["true", "false"]);
@@ -113,9 +142,17 @@ fn variables_are_put_in_where_they_are_allowed() {
             {"test": "line", "object": "line", "exactmatch": {"value": "true"}},
             {"test": "name", "object": "name", "exactmatch": {"value": "a"}},
             {"test": "other", "object": "other"}]}));
-    let wanted = [("content", "true"), ("line", "true"), ("name", "true"), ("other", "false")];
+    let wanted = [
+        ("content", "true"),
+        ("line", "true"),
+        ("name", "true"),
+        ("other", "false"),
+    ];
     assert_eq!(masters(&result), pairs(&wanted));
-    let subs = entry(&result, "name")["results"].as_array().expect("results").len();
+    let subs = entry(&result, "name")["results"]
+        .as_array()
+        .expect("results")
+        .len();
     assert_eq!(subs, 1, "the pattern of a filename object has no variables");
 }
 
@@ -137,10 +174,16 @@ fn the_path_may_be_a_file_and_files_lie_ten_levels_deep_at_most() {
         ("1/2/3/4/5/6/7/8/9/10/f", "out\n"),
     ]);
     let deep = json!([{"object": "o", "filecontent": {"path": tree.root(), "file": "^f$", "expression": "(.*)"}}]);
-    assert_eq!(values(&tree, deep, "o", &["in", "out"]), pairs(&[("1/2/3/4/5/6/7/8/9/f", "in")]));
+    assert_eq!(
+        values(&tree, deep, "o", &["in", "out"]),
+        pairs(&[("1/2/3/4/5/6/7/8/9/f", "in")])
+    );
     let file = tree.text("1/2/3/4/5/6/7/8/9/10/f");
     let one = json!([{"object": "o", "filecontent": {"path": file, "file": "^f$", "expression": "(.*)"}}]);
-    assert_eq!(values(&tree, one, "o", &["out"]), pairs(&[("1/2/3/4/5/6/7/8/9/10/f", "out")]));
+    assert_eq!(
+        values(&tree, one, "o", &["out"]),
+        pairs(&[("1/2/3/4/5/6/7/8/9/10/f", "out")])
+    );
 }
 
 #[test]
@@ -155,10 +198,25 @@ fn every_object_has_a_limit_of_its_own_and_the_result_says_when_it_was_reached()
             {"object": "many", "hasline": {"path": tree.text("many"), "file": "a$", "expression": "v"}},
             {"object": "few", "hasline": {"path": tree.text("few"), "file": "b", "expression": "v"}}],
         "tests": [{"test": "many", "object": "many"}, {"test": "few", "object": "few"}]}));
-    assert_eq!(entry(&result, "many")["results"].as_array().expect("results").len(), 1000);
-    assert_eq!(entry(&result, "few")["results"].as_array().expect("results").len(), 1);
+    assert_eq!(
+        entry(&result, "many")["results"]
+            .as_array()
+            .expect("results")
+            .len(),
+        1000
+    );
+    assert_eq!(
+        entry(&result, "few")["results"]
+            .as_array()
+            .expect("results")
+            .len(),
+        1
+    );
     let errors = result["errors"].to_string();
-    assert!(errors.contains("only 1000 files") && errors.contains("a$"), "{errors}");
+    assert!(
+        errors.contains("only 1000 files") && errors.contains("a$"),
+        "{errors}"
+    );
 }
 
 #[test]
@@ -171,7 +229,10 @@ fn a_bad_file_pattern_of_a_name_is_an_error_of_its_tests_only() {
         "tests": [{"test": "bad", "object": "bad"}, {"test": "good", "object": "good"}]}));
     assert_eq!(entry(&result, "good")["masterresult"], true);
     let error = entry(&result, "bad")["error"].as_str().expect("a text");
-    assert!(error.contains("`(f`") && error.contains("missing closing )"), "{error}");
+    assert!(
+        error.contains("`(f`") && error.contains("missing closing )"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -202,6 +263,14 @@ fn files_of_the_kernel_have_content_although_they_have_no_size() {
         "tests": [{"test": "up", "object": "up", "evr": {"operation": ">", "value": "0.0"}},
             {"test": "young", "object": "up", "evr": {"operation": "<", "value": "1"}}]}));
     assert_eq!(entry(&result, "up")["masterresult"], true);
-    assert_eq!(entry(&result, "up")["results"][0]["identifier"], "/proc/uptime");
-    assert_eq!(entry(&result, "young")["masterresult"], false, "{}", tree.root());
+    assert_eq!(
+        entry(&result, "up")["results"][0]["identifier"],
+        "/proc/uptime"
+    );
+    assert_eq!(
+        entry(&result, "young")["masterresult"],
+        false,
+        "{}",
+        tree.root()
+    );
 }

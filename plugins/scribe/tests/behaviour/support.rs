@@ -97,7 +97,8 @@ pub fn run_only_true(document: Value) -> Value {
 pub fn entry<'r>(result: &'r Value, test: &str) -> &'r Value {
     let entries = result["elements"]["results"].as_array().expect("entries");
     let mut mine = entries.iter().filter(|entry| entry["testid"] == test);
-    mine.next().unwrap_or_else(|| panic!("no entry for {test} in {result:#}"))
+    mine.next()
+        .unwrap_or_else(|| panic!("no entry for {test} in {result:#}"))
 }
 
 /// Master results by test, in order: `true`, `false` or the error.
@@ -108,7 +109,10 @@ pub fn masters(result: &Value) -> Vec<(String, String)> {
         true => text(&entry["error"]),
         false => entry["masterresult"].to_string(),
     };
-    entries.iter().map(|e| (text(&e["testid"]), master(e))).collect()
+    entries
+        .iter()
+        .map(|e| (text(&e["testid"]), master(e)))
+        .collect()
 }
 
 /// The same, to compare with.
@@ -120,7 +124,12 @@ pub fn pairs(wanted: &[(&str, &str)]) -> Vec<(String, String)> {
 /// The values of an object, which never leave the module: found by testing for
 /// each of `candidates`. Each with its identifier's place below the tree.
 #[track_caller]
-pub fn values(tree: &Tree, objects: Value, object: &str, candidates: &[&str]) -> Vec<(String, String)> {
+pub fn values(
+    tree: &Tree,
+    objects: Value,
+    object: &str,
+    candidates: &[&str],
+) -> Vec<(String, String)> {
     let tests: Vec<Value> = candidates
         .iter()
         .map(|value| match *value {
@@ -140,10 +149,18 @@ pub fn values(tree: &Tree, objects: Value, object: &str, candidates: &[&str]) ->
     let mut found = vec![(String::new(), String::new()); count];
     for (entry, value) in entries.iter().zip(candidates) {
         assert_eq!(entry["iserror"], false, "{entry}");
-        for (place, sub) in entry["results"].as_array().into_iter().flatten().enumerate() {
+        for (place, sub) in entry["results"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
             let identifier = sub["identifier"].as_str().expect("an identifier");
             let prefix = format!("{}/", tree.root());
-            found[place].0 = identifier.strip_prefix(&prefix).unwrap_or(identifier).to_owned();
+            found[place].0 = identifier
+                .strip_prefix(&prefix)
+                .unwrap_or(identifier)
+                .to_owned();
             if sub["result"] == true {
                 found[place].1 = (*value).to_owned();
             }
