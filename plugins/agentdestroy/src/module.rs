@@ -2,10 +2,19 @@
 
 use crate::order;
 use crate::parameters::{self, Parameters};
+use mig_plugin_sdk::words::Words;
 use mig_plugin_sdk::{
     Defaults, Failure, FieldError, Module, Options, ResultDocument, Session, abi::code,
 };
 use serde_json::Value;
+
+/// What `mig agentdestroy help` prints.
+const HELP: &str = "\
+This module has no options: it is for signed actions. Their parameters are the
+pid of the agent to end, and the version that it must have, to the letter.
+
+ex: mig -i conf/actions/agentdestroy.json
+";
 
 /// The `agentdestroy` module.
 pub struct AgentdestroyModule;
@@ -33,7 +42,10 @@ impl Module for AgentdestroyModule {
         parameters::validate(parameters)
     }
 
-    fn options(_: &[String], _: Defaults) -> Result<Options<Parameters>, Failure> {
+    fn options(words: &[String], _: Defaults) -> Result<Options<Parameters>, Failure> {
+        if Words::ask_for_help(words) {
+            return Ok(Options::Help(HELP.to_owned()));
+        }
         Err(Failure::unsupported(
             "agentdestroy has no command line: it is for signed actions with the parameters pid and version",
         ))

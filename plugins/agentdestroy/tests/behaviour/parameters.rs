@@ -41,10 +41,18 @@ fn pids_above_65535_are_valid() {
 
 #[test]
 fn there_is_no_command_line() {
-    for words in [&["help"][..], &["-pid", "77"], &[]] {
+    for words in [&["-pid", "77"][..], &["77"], &["-pid=77", "-version=1"]] {
         let answer = FakeHost::new().options::<AgentdestroyModule>(words);
         assert_eq!(answer.code, code::UNSUPPORTED);
         assert!(answer.message().contains("no command line"), "{words:?}");
+    }
+    for words in [&["help"][..], &[]] {
+        let answer = FakeHost::new().options::<AgentdestroyModule>(words);
+        let help = answer.expect_result()["help"].as_str().expect("a text");
+        assert!(
+            help.contains("no options") && help.contains("ex: "),
+            "{help}"
+        );
     }
 }
 
