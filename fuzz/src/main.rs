@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 
+mod netstat;
+mod probes;
 mod targets;
 
 fuzz_target!(|data: &[u8]| {

@@ -14,6 +14,12 @@ pub fn named(name: &str) -> Option<fn(&[u8])> {
         "manifest" => manifest,
         "worker" => worker,
         "configuration" => configuration,
+        "netlink" | "procnet" => return crate::netstat::named(name),
+        "scribe" => mig_module_scribe::fuzzing::document,
+        "probes" => crate::probes::probes,
+        "sshkey" => mig_module_sshkey::fuzzing::examine_all,
+        "programs" => mig_module_agentdestroy::fuzzing::identify,
+        "maps" => mig_module_memory::fuzzing::read_maps_and_image,
         _ => return None,
     })
 }

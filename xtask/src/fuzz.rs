@@ -16,6 +16,13 @@ const TARGETS: &[&str] = &[
     "manifest",
     "worker",
     "configuration",
+    "maps",
+    "netlink",
+    "procnet",
+    "scribe",
+    "probes",
+    "sshkey",
+    "programs",
 ];
 
 const INSTRUMENTATION: &str = "-Cpasses=sancov-module \
