@@ -32,10 +32,11 @@ impl Look<'_, '_> {
             }
         };
         session.check()?;
-        if let Some(reason) = &found.reason {
+        if let Some((pid, reason)) = &found.reason {
+            let count = found.untold;
             self.errors.add(format!(
-                "the namespace of {} processes cannot be told: {reason}; run as root",
-                found.untold
+                "the namespace of {count} processes cannot be told, first of process {pid}: \
+                 {reason}; it takes root with CAP_SYS_PTRACE"
             ));
         }
         let own = namespaces::of(&self.system.proc.join("self")).ok();
@@ -88,7 +89,7 @@ impl Look<'_, '_> {
         }
         // Every door is gone, and with them most likely the namespace.
         let Some(reason) = reason else { return Ok(()) };
-        let reason = format!("it cannot be entered ({reason}; run as root)");
+        let reason = format!("it cannot be entered ({reason}; it takes root with CAP_SYS_ADMIN)");
         for door in doors {
             let Some(tables) = &door.tables else { continue };
             let still = tables.parent().map(namespaces::of);

@@ -52,7 +52,8 @@ fn a_refused_entrance_is_one_line_for_what_the_tables_lack() {
     );
     let asked = json!({"listeningport": ["8080"], "localmac": ["."], "namespaces": true});
     let document = machine.run(asked.clone());
-    let reason = "it cannot be entered (Operation not permitted (os error 1); run as root)";
+    let reason = "it cannot be entered (Operation not permitted (os error 1); \
+                  it takes root with CAP_SYS_ADMIN)";
     let wanted = format!("namespace net:[{number}]: {reason}");
     assert_eq!(errors(&document), [wanted]);
 
@@ -82,10 +83,13 @@ fn processes_of_which_nothing_can_be_told_are_counted() {
     let said = errors(&document);
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(
-        said[0].starts_with("the namespace of 3 processes cannot be told: "),
+        said[0].starts_with("the namespace of 3 processes cannot be told, first of process 100: "),
         "{said:?}"
     );
-    assert!(said[0].ends_with("; run as root"), "{said:?}");
+    assert!(
+        said[0].ends_with("; it takes root with CAP_SYS_PTRACE"),
+        "{said:?}"
+    );
 }
 
 #[test]

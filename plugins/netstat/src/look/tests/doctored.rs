@@ -28,11 +28,14 @@ pub struct Machine {
     requests: Arc<std::sync::atomic::AtomicU32>,
 }
 
+/// What a run does with parameters and session.
+type Run = Box<dyn Fn(&Parameters, Session<'_>) -> Result<ResultDocument, Failure>>;
+
 thread_local! {
-    static MACHINE: RefCell<Option<Machine>> = const { RefCell::new(None) };
+    static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
 }
 
-/// The module on the machine of the calling thread.
+/// The module, doing what the calling thread has prepared.
 struct Doctored;
 
 impl Module for Doctored {
@@ -40,20 +43,18 @@ impl Module for Doctored {
     const MANIFEST: &'static [u8] = crate::NetstatModule::MANIFEST;
 
     fn run(parameters: Parameters, session: &Session<'_>) -> Result<ResultDocument, Failure> {
-        let machine = MACHINE.with_borrow(|machine| machine.clone().expect("a machine"));
-        let open = |_: Subsystem| -> io::Result<Box<dyn Transport>> {
-            Ok(Box::new(Line {
-                machine: machine.clone(),
-                waiting: VecDeque::new(),
-            }))
-        };
-        let system = System {
-            proc: machine.proc.path(),
-            open: &open,
-            enter: &machine.enter,
-        };
-        module::run(&parameters, *session, &system)
+        RUN.with_borrow(|run| run.as_ref().expect("a run")(&parameters, *session))
     }
+}
+
+/// Runs parameters on a system to a good end.
+pub fn run_on(system: System<'static>, parameters: Value) -> Value {
+    RUN.set(Some(Box::new(move |parameters, session| {
+        module::run(parameters, session, &system)
+    })));
+    let answer = FakeHost::new().run::<Doctored>(parameters);
+    answer.expect_result();
+    answer.document()
 }
 
 /// A netlink socket of the machine.
@@ -115,7 +116,21 @@ impl Machine {
 
     /// Runs parameters here.
     pub fn attempt(&self, host: &FakeHost, parameters: Value) -> Answer {
-        MACHINE.set(Some(self.clone()));
+        let machine = self.clone();
+        RUN.set(Some(Box::new(move |parameters, session| {
+            let open = |_: Subsystem| -> io::Result<Box<dyn Transport>> {
+                Ok(Box::new(Line {
+                    machine: machine.clone(),
+                    waiting: VecDeque::new(),
+                }))
+            };
+            let system = System {
+                proc: machine.proc.path(),
+                open: &open,
+                enter: &machine.enter,
+            };
+            module::run(parameters, session, &system)
+        })));
         let answer = host.run::<Doctored>(parameters);
         assert_eq!(answer.misuse, Vec::<String>::new());
         answer

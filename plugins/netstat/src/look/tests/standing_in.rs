@@ -1,8 +1,10 @@
 //! `/proc` where netlink does not tell.
 
-use super::doctored::{Machine, asks_tcp, done, errors, tcp};
-use serde_json::json;
+use super::doctored::{self, Machine, asks_tcp, done, errors, tcp};
+use crate::look::System;
+use serde_json::{Value, json};
 use std::io;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 
 const HEADINGS: &str = "  sl  local_address rem_address   st tx_queue rx_queue\n";
 const ARP: &str = "\
@@ -187,4 +189,54 @@ fn no_sockets_at_all_are_refused_by_a_socket_that_cannot_be_made() {
     let document = machine.run(json!({"connectedip": ["10.0.0.1"], "localmac": ["^8c"]}));
     assert_eq!(errors(&document).len(), 2);
     assert_eq!(document["foundanything"], false);
+}
+
+#[test]
+fn the_tables_of_this_machine_say_what_netlink_says() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let server = listener.local_addr().expect("its address");
+    let client = TcpStream::connect(server).expect("a connection");
+    let _end = listener.accept().expect("the other end");
+    let udp = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    udp.connect(server).expect("a peer");
+    // IPv6 where there is some.
+    let v6 = TcpListener::bind("[::1]:0").ok();
+    let mut ports = vec![
+        server.port(),
+        client.local_addr().expect("its address").port(),
+        udp.local_addr().expect("its address").port(),
+    ];
+    ports.extend(
+        v6.as_ref()
+            .map(|v6| v6.local_addr().expect("its address").port()),
+    );
+    let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+    let parameters = json!({"listeningport": ports, "localip": ["127.0.0.1", "::1"]});
+    let refusing = System {
+        open: &|_| Err(io::ErrorKind::PermissionDenied.into()),
+        ..System::real()
+    };
+    let [netlink, tables] = [System::real(), refusing].map(|system| {
+        let document = doctored::run_on(system, parameters.clone());
+        assert_eq!(errors(&document), Vec::<&str>::new());
+        let mut elements = document["elements"].clone();
+        for found in elements["listeningport"]
+            .as_object_mut()
+            .expect("ports")
+            .values_mut()
+        {
+            let found = found.as_array_mut().expect("sockets");
+            found.sort_by_key(Value::to_string);
+        }
+        elements
+    });
+    assert_eq!(netlink, tables);
+    let own = json!(std::process::id());
+    for port in &ports {
+        let found = netlink["listeningport"][port].as_array().expect("sockets");
+        assert!(
+            found.iter().any(|socket| socket["pid"] == own),
+            "{port}: {found:?}"
+        );
+    }
 }
