@@ -41,6 +41,7 @@ pub mod numbers;
 mod operations;
 mod session;
 pub mod testing;
+pub mod texts;
 pub mod times;
 pub mod words;
 

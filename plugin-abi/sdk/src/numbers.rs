@@ -3,7 +3,7 @@
 
 use serde::Serializer;
 
-/// The largest number up to which every whole number is a double.
+/// Below this every whole number is a double, and an integer of a payload.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Writes a double, for `#[serde(serialize_with = …)]`: `3`, `2.5`.
@@ -11,7 +11,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 /// # Errors
 /// Those of the serializer.
 pub fn whole_when_possible<S: Serializer>(value: &f64, out: S) -> Result<S::Ok, S::Error> {
-    if value.fract() == 0.0 && value.abs() <= EXACT {
+    if value.fract() == 0.0 && value.abs() < EXACT {
         // Exact: it is whole and within 53 bits.
         out.serialize_i64(*value as i64)
     } else {
@@ -27,7 +27,7 @@ pub fn is_zero(value: &f64) -> bool {
 /// The whole part of a number, if it fits: fractions are cut off as a
 /// conversion to an integer cuts them off, what is no number is `None`.
 pub fn whole_part(value: f64) -> Option<i64> {
-    (value.abs() <= EXACT).then(|| value.trunc() as i64)
+    (value.abs() < EXACT).then(|| value.trunc() as i64)
 }
 
 #[cfg(test)]
@@ -49,7 +49,8 @@ mod tests {
             (3.0, r#"{"number":3}"#),
             (-1.0, r#"{"number":-1}"#),
             (2.5, r#"{"number":2.5}"#),
-            (EXACT, r#"{"number":9007199254740992}"#),
+            (EXACT - 1.0, r#"{"number":9007199254740991}"#),
+            (EXACT, r#"{"number":9007199254740992.0}"#),
             (1e300, r#"{"number":1e+300}"#),
             (0.0, "{}"),
         ];

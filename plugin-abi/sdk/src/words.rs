@@ -116,6 +116,21 @@ impl<'a> Words<'a> {
         })
     }
 
+    /// The value of the current option as a number that JSON can carry.
+    ///
+    /// # Errors
+    /// When it is missing, no number, or not finite.
+    pub fn number(&mut self) -> Result<f64, Failure> {
+        let value: f64 = self.parsed("a number")?;
+        if value.is_finite() {
+            return Ok(value);
+        }
+        Err(Failure::bad_parameters(
+            self.written,
+            format!("option {}: the number must be finite", self.written),
+        ))
+    }
+
     /// The current option as a switch: on, unless it says `=false`.
     ///
     /// # Errors

@@ -4,7 +4,6 @@
 
 mod command_line;
 mod elements;
-mod names;
 mod printing;
 mod system;
 #[cfg(test)]
@@ -12,7 +11,7 @@ mod tests;
 
 use elements::{Elements, Statistics};
 use mig_plugin_sdk::{
-    Defaults, Failure, FieldError, Module, Options, ResultDocument, Session, declare_plugin,
+    Defaults, Failure, FieldError, Module, Options, ResultDocument, Session, declare_plugin, hosts,
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +42,7 @@ impl Module for Example {
         let names = parameters.lookuphost.iter().flatten().enumerate();
         names
             .filter_map(|(index, name)| {
-                let reason = names::objection(name)?;
+                let reason = hosts::name_objection(name)?;
                 let field = format!("lookuphost[{index}]");
                 Some(FieldError::new(
                     field,

@@ -1,9 +1,9 @@
 //! The module through its table, and its parts.
 
-use crate::{Example, names, plugin, run_with, system};
+use crate::{Example, plugin, run_with, system};
 use mig_plugin_sdk::abi::{MigPlugin, code, fingerprint};
 use mig_plugin_sdk::testing::{Answer, FakeHost};
-use mig_plugin_sdk::{Failure, FieldError, Manifest, Module, ResultDocument, Session};
+use mig_plugin_sdk::{Failure, FieldError, Manifest, Module, ResultDocument, Session, hosts};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -150,7 +150,7 @@ fn only_dns_names_are_looked_up() {
         (long.as_str(), Some("has a label longer than 63 characters")),
         (longer.as_str(), Some("is longer than 253 characters")),
     ] {
-        assert_eq!(names::objection(name), objection, "{name}");
+        assert_eq!(hosts::name_objection(name), objection, "{name}");
     }
     let answer = resolved(json!({"lookuphost": ["ok", "a\nb"]}));
     assert_eq!(

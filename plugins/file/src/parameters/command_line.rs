@@ -91,9 +91,9 @@ pub fn parse(words: &[String], defaults: Defaults) -> Result<Options<Parameters>
                 .mismatch
                 .get_or_insert_default()
                 .push(words.value()?),
-            "maxdepth" => options.maxdepth = number(&mut words)?,
-            "maxerrors" => options.maxerrors = number(&mut words)?,
-            "matchlimit" => options.matchlimit = number(&mut words)?,
+            "maxdepth" => options.maxdepth = words.number()?,
+            "maxerrors" => options.maxerrors = words.number()?,
+            "matchlimit" => options.matchlimit = words.number()?,
             "matchall" => options.matchall = words.switch()?,
             "matchany" => match_any = words.switch()?,
             "macroal" => options.macroal = words.switch()?,
@@ -114,17 +114,4 @@ pub fn parse(words: &[String], defaults: Defaults) -> Result<Options<Parameters>
     let mut parameters = Parameters::default();
     parameters.searches.insert(LABEL.to_owned(), search);
     Ok(Options::Parameters(parameters))
-}
-
-/// A number that JSON can carry.
-fn number(words: &mut Words<'_>) -> Result<f64, Failure> {
-    let value: f64 = words.parsed("a number")?;
-    if value.is_finite() {
-        return Ok(value);
-    }
-    let written = words.written();
-    Err(Failure::bad_parameters(
-        written,
-        format!("option {written}: the number must be finite"),
-    ))
 }

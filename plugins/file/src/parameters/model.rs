@@ -1,5 +1,6 @@
 //! The parameter document, in the field order that results repeat.
 
+use mig_plugin_sdk::numbers::whole_when_possible;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -86,14 +87,4 @@ pub struct SearchOptions {
 
 fn is_false(value: &bool) -> bool {
     !value
-}
-
-/// Numbers are doubles, but documents write whole ones without a fraction.
-fn whole_when_possible<S: serde::Serializer>(value: &f64, out: S) -> Result<S::Ok, S::Error> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if value.fract() == 0.0 && value.abs() <= EXACT {
-        out.serialize_i64(*value as i64)
-    } else {
-        out.serialize_f64(*value)
-    }
 }

@@ -4,6 +4,10 @@
 use super::{Mtime, Parameters, Search, Size};
 use mig_plugin_patterns::goregex;
 use mig_plugin_sdk::FieldError;
+use mig_plugin_sdk::texts::shown;
+
+/// Longest reason of a refused pattern, in characters.
+const MAX_REASON: usize = 160;
 
 /// The kinds of checks that `mismatch` can invert.
 const KINDS: &[&str] = &[
@@ -11,8 +15,6 @@ const KINDS: &[&str] = &[
 ];
 /// Longest label, in characters.
 const MAX_LABEL: usize = 64;
-/// Longest value repeated in a complaint, in characters.
-const MAX_SHOWN: usize = 80;
 
 /// Splits off the `!` that inverts a content or name pattern. A lone `!` is the
 /// pattern `!`.
@@ -113,11 +115,7 @@ impl Check<'_> {
         if let Err(error) = goregex::parse(pattern) {
             let value = shown(value);
             // The fragment may repeat a pattern of any length.
-            let reason: String = error
-                .to_string()
-                .escape_debug()
-                .take(2 * MAX_SHOWN)
-                .collect();
+            let reason: String = error.to_string().escape_debug().take(MAX_REASON).collect();
             self.complain(field, format!("'{value}' is not a regex: {reason}"));
         }
     }
@@ -138,17 +136,4 @@ impl Check<'_> {
             );
         }
     }
-}
-
-/// A value on one line, not too long.
-fn shown(value: &str) -> String {
-    let mut shown: String = value
-        .chars()
-        .flat_map(char::escape_debug)
-        .take(MAX_SHOWN)
-        .collect();
-    if value.chars().count() > MAX_SHOWN {
-        shown.push('…');
-    }
-    shown
 }

@@ -1,5 +1,6 @@
 //! The parameter document, in the field order that results repeat.
 
+use mig_plugin_sdk::numbers::{is_zero, whole_when_possible};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -39,10 +40,16 @@ pub struct Search {
 #[serde(default)]
 pub struct SearchOptions {
     /// Lowest virtual address to read.
-    #[serde(skip_serializing_if = "is_zero", serialize_with = "whole")]
+    #[serde(
+        skip_serializing_if = "is_zero",
+        serialize_with = "whole_when_possible"
+    )]
     pub offset: f64,
     /// Bytes to read of each process; 0 for no limit.
-    #[serde(skip_serializing_if = "is_zero", serialize_with = "whole")]
+    #[serde(
+        skip_serializing_if = "is_zero",
+        serialize_with = "whole_when_possible"
+    )]
     pub maxlength: f64,
     /// Name each piece of memory that could not be read.
     #[serde(skip_serializing_if = "is_false")]
@@ -54,18 +61,4 @@ pub struct SearchOptions {
 
 fn is_false(value: &bool) -> bool {
     !value
-}
-
-fn is_zero(value: &f64) -> bool {
-    *value == 0.0
-}
-
-/// Documents write whole numbers without a fraction.
-fn whole<S: serde::Serializer>(value: &f64, out: S) -> Result<S::Ok, S::Error> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if value.fract() == 0.0 && value.abs() < EXACT {
-        out.serialize_i64(*value as i64)
-    } else {
-        out.serialize_f64(*value)
-    }
 }

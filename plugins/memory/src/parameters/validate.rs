@@ -4,11 +4,13 @@
 use super::{Parameters, Search};
 use mig_plugin_patterns::goregex;
 use mig_plugin_sdk::FieldError;
+use mig_plugin_sdk::texts::shown;
+
+/// Longest reason of a refused pattern, in characters.
+const MAX_REASON: usize = 160;
 
 /// Longest label, in characters.
 const MAX_LABEL: usize = 64;
-/// Longest value repeated in a complaint, in characters.
-const MAX_SHOWN: usize = 80;
 /// Longest byte sequence, in bytes: it has to fit into a block with its
 /// neighbours, and memory is bounded.
 const MAX_SEQUENCE: usize = 64 << 10;
@@ -80,11 +82,7 @@ impl Check<'_> {
         }
         if let Err(error) = goregex::parse(value) {
             // The fragment may repeat a pattern of any length.
-            let reason: String = error
-                .to_string()
-                .escape_debug()
-                .take(2 * MAX_SHOWN)
-                .collect();
+            let reason: String = error.to_string().escape_debug().take(MAX_REASON).collect();
             self.complain(
                 field,
                 format!("'{}' is not a regex: {reason}", shown(value)),
@@ -115,17 +113,4 @@ impl Check<'_> {
             self.complain(field, format!("{value} is not a whole number from 0 on"));
         }
     }
-}
-
-/// A value on one line, not too long.
-fn shown(value: &str) -> String {
-    let mut shown: String = value
-        .chars()
-        .flat_map(char::escape_debug)
-        .take(MAX_SHOWN)
-        .collect();
-    if value.chars().count() > MAX_SHOWN {
-        shown.push('…');
-    }
-    shown
 }

@@ -56,11 +56,11 @@ pub fn parse(words: &[String], defaults: Defaults) -> Result<Options<Parameters>
             "d" => parameters.destination = words.value()?,
             "p" => parameters.protocol = words.value()?,
             "dp" => {
-                parameters.destinationport = number(&mut words)?;
+                parameters.destinationport = words.number()?;
                 port_given = true;
             }
-            "c" => parameters.count = number(&mut words)?,
-            "t" => parameters.timeout = number(&mut words)?,
+            "c" => parameters.count = words.number()?,
+            "t" => parameters.timeout = words.number()?,
             "h" | "help" => return Ok(Options::Help(HELP.to_owned())),
             _ => return Err(words.unknown()),
         }
@@ -71,17 +71,4 @@ pub fn parse(words: &[String], defaults: Defaults) -> Result<Options<Parameters>
         parameters.destinationport = f64::from(DEFAULT_PORT);
     }
     Ok(Options::Parameters(parameters))
-}
-
-/// A number that JSON can carry.
-fn number(words: &mut Words<'_>) -> Result<f64, Failure> {
-    let value: f64 = words.parsed("a number")?;
-    if value.is_finite() {
-        return Ok(value);
-    }
-    let written = words.written();
-    Err(Failure::bad_parameters(
-        written,
-        format!("option {written}: the number must be finite"),
-    ))
 }

@@ -2,6 +2,7 @@
 
 use super::{Parameters, Protocol};
 use mig_plugin_sdk::numbers::whole_part;
+use mig_plugin_sdk::texts::shown;
 use mig_plugin_sdk::{FieldError, hosts};
 use std::time::Duration;
 
@@ -14,8 +15,6 @@ const DEFAULT_TIMEOUT: u16 = 5;
 const MAX_COUNT: u16 = 1_000;
 /// Longest wait for an answer in seconds: what a whole run gets by default.
 const MAX_TIMEOUT: u16 = 300;
-/// Longest value repeated in a complaint, in characters.
-const MAX_SHOWN: usize = 80;
 
 /// Parameters with every default filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,13 +91,4 @@ impl Plan {
 /// is the endpoint's business, and the client may know other names.
 pub fn validate(parameters: &Parameters) -> Vec<FieldError> {
     Plan::new(parameters).err().unwrap_or_default()
-}
-
-/// A value that is safe to repeat.
-fn shown(value: &str) -> String {
-    let mut text: String = value.chars().take(MAX_SHOWN).collect();
-    if text.len() < value.len() {
-        text.push('…');
-    }
-    text.escape_debug().to_string()
 }

@@ -1,14 +1,13 @@
 //! The parameter document, and what it comes to.
 
 use crate::server::Server;
+use mig_plugin_sdk::texts::shown;
 use mig_plugin_sdk::{FieldError, times};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Most servers that a run may name.
 const MAX_SERVERS: usize = 32;
-/// Longest value repeated in a complaint, in characters.
-const MAX_SHOWN: usize = 80;
 
 /// Parameters of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,13 +87,4 @@ fn window(drift: &str) -> Result<Option<Duration>, String> {
 /// Everything that is wrong with the parameters. Names are not looked up.
 pub fn validate(parameters: &Parameters) -> Vec<FieldError> {
     Plan::new(parameters).err().unwrap_or_default()
-}
-
-/// A value that is safe to repeat.
-fn shown(value: &str) -> String {
-    let mut text: String = value.chars().take(MAX_SHOWN).collect();
-    if text.len() < value.len() {
-        text.push('…');
-    }
-    text.escape_debug().to_string()
 }

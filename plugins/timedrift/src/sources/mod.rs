@@ -10,6 +10,7 @@ mod timesyncd;
 
 use crate::server::Server;
 use files::Files;
+use mig_plugin_sdk::texts::shown;
 use std::path::Path;
 
 /// Most servers taken from configuration.
@@ -47,8 +48,7 @@ impl Found {
             }
             Ok(server) => self.servers.push(server),
             Err(reason) => {
-                let shown: String = written.chars().take(80).collect();
-                let shown = shown.escape_debug();
+                let shown = shown(written);
                 self.errors
                     .push(format!("{place}: server `{shown}` {reason}"));
             }
