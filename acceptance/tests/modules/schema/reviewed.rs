@@ -38,6 +38,7 @@ pub const OPEN_TEXTS: [(&str, &[(&str, &str)]); 10] = [
             ("elements.*[].search.bytes[]", ASKED),
             ("elements.*[].search.contents[]", ASKED),
             ("statistics.exectime", TIME),
+            ("statistics.unread[].reason", "one of a few fixed sentences"),
         ],
     ),
     (

@@ -277,8 +277,7 @@ impl<'p> RegexStream<'p> {
         }
         while at < bytes.len() && self.outcome.is_none() && until != Some(self.state) {
             if bytes[at].is_ascii() {
-                self.step(bytes[at]);
-                at += 1;
+                at += self.feed_ascii(&bytes[at..], until);
                 continue;
             }
             let rest = &bytes[at..];
@@ -298,6 +297,33 @@ impl<'p> RegexStream<'p> {
             }
         }
         at
+    }
+
+    /// Runs the automaton over the ASCII characters at the start of some bytes,
+    /// until it is in the state `until`.
+    fn feed_ascii(&mut self, bytes: &[u8], until: Option<LazyStateID>) -> usize {
+        let dfa = &self.regex.dfa;
+        for (at, &byte) in bytes.iter().enumerate() {
+            if !byte.is_ascii() {
+                return at;
+            }
+            let Ok(state) = dfa.next_state(&mut self.cache, self.state, byte) else {
+                // Only with a limit on clearing the cache, which is not set.
+                self.outcome = Some(false);
+                return at + 1;
+            };
+            self.state = state;
+            if state.is_tagged() {
+                self.note_state();
+                if self.outcome.is_some() {
+                    return at + 1;
+                }
+            }
+            if until == Some(state) {
+                return at + 1;
+            }
+        }
+        bytes.len()
     }
 
     /// Hands over what is decided of the pending bytes.

@@ -60,7 +60,7 @@ impl Mapping {
             "[anon_shmem",
         ]) {
             Backing::SharedObject
-        } else if starts(&["/dev/", "anon_inode:"]) {
+        } else if starts(&["/dev/", "/sys/", "anon_inode:"]) {
             Backing::Device
         } else if self.inode == 0 && !path.starts_with(b"/") {
             Backing::Anonymous
@@ -208,6 +208,11 @@ mod tests {
             ("/SYSV00000000 (deleted)", 0, Backing::SharedObject),
             ("/dev/mem", 7, Backing::Device),
             ("/dev/dri/card0", 7, Backing::Device),
+            (
+                "/sys/devices/pci0000:00/0000:00:02.0/resource0",
+                7,
+                Backing::Device,
+            ),
             ("anon_inode:[perf_event]", 7, Backing::Device),
         ];
         for (path, inode, wanted) in cases {

@@ -121,11 +121,7 @@ impl Memory {
                 Ok(count) => {
                     // The call goes by the number of the process, which may be
                     // another one, or the same one with another program.
-                    return if self.is_the_same(address) {
-                        Ok(count)
-                    } else {
-                        Ok(0)
-                    };
+                    return if self.is_the_same() { Ok(count) } else { Ok(0) };
                 }
                 // Not in this kernel, or not with these rights, although the
                 // file could be opened.
@@ -134,7 +130,7 @@ impl Memory {
                 }
                 Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(0),
                 Err(error) => {
-                    return if self.is_the_same(address) {
+                    return if self.is_the_same() {
                         Err(error)
                     } else {
                         Ok(0)
@@ -162,9 +158,11 @@ impl Memory {
         usize::try_from(count).map_err(|_| io::Error::last_os_error())
     }
 
-    /// Whether the memory that was opened still exists.
-    fn is_the_same(&self, address: u64) -> bool {
-        !matches!(self.file.read_at(&mut [0], address), Ok(0))
+    /// Whether the memory that was opened still exists. Nothing is mapped at
+    /// address 0, which is an error; memory that is gone is just at its end. No
+    /// other address will do: this way of reading may reach a device.
+    fn is_the_same(&self) -> bool {
+        !matches!(self.file.read_at(&mut [0], 0), Ok(0))
     }
 }
 
