@@ -5,7 +5,10 @@
 
 #![forbid(unsafe_code)]
 
+mod options;
+
 use mig_host::StaticModule;
+pub use options::{OptionsError, default_options, options};
 
 /// The modules that were chosen, sorted by name.
 pub const BUILT_IN: &[StaticModule] = &[

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use crate::error::ClientError;
 
@@ -29,9 +30,10 @@ pub struct Item {
 pub struct Data {
     /// What it is, for example `action`.
     pub name: String,
-    /// The document.
+    /// The document, as text until somebody asks for it: a page may hold
+    /// hundreds of megabytes of results, which as values take ten times that.
     #[serde(default)]
-    pub value: serde_json::Value,
+    pub value: Option<Box<RawValue>>,
 }
 
 /// Why a request failed; empty when it did not.
@@ -66,9 +68,10 @@ impl Collection {
 
     /// A text that stands beside the documents, such as the reason why an
     /// action is invalid.
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub fn text(&self, name: &str) -> Option<String> {
         let mut data = self.items.iter().flat_map(|item| &item.data);
-        data.find(|data| data.name == name)?.value.as_str()
+        let value = data.find(|data| data.name == name)?.value.as_ref()?;
+        serde_json::from_str(value.get()).ok()
     }
 
     /// All documents whose name starts with `name`, decoded.
@@ -76,15 +79,26 @@ impl Collection {
     /// # Errors
     /// When one of them does not have the expected form.
     pub fn documents<T: DeserializeOwned>(self, name: &'static str) -> Result<Vec<T>, ClientError> {
+        let documents = self.one_by_one(name);
+        documents.map(|(_, document)| document).collect()
+    }
+
+    /// The same documents, each with the length of its text and decoded when it
+    /// is asked for.
+    pub fn one_by_one<T: DeserializeOwned>(
+        self,
+        name: &'static str,
+    ) -> impl Iterator<Item = (usize, Result<T, ClientError>)> {
         self.items
             .into_iter()
             .flat_map(|item| item.data)
-            .filter(|data| data.name.starts_with(name))
-            .map(|data| {
-                serde_json::from_value(data.value)
-                    .map_err(|source| ClientError::Answer { what: name, source })
+            .filter(move |data| data.name.starts_with(name))
+            .map(move |data| {
+                let text = data.value.as_ref().map_or("null", |value| value.get());
+                let document = serde_json::from_str(text)
+                    .map_err(|source| ClientError::Answer { what: name, source });
+                (text.len(), document)
             })
-            .collect()
     }
 
     /// The one document of that name.

@@ -152,37 +152,10 @@ pub fn module_options(path: Option<&Path>) -> Result<StoreOptions, ClientError> 
         Some(path) => read(path)?,
         None => match default_path() {
             Ok(path) if path.exists() => read(&path)?,
-            _ => return Ok(StoreOptions::default()),
+            _ => return Ok(mig_modules::default_options()),
         },
     };
-    let base = file_directory(&file);
-    let mut options = StoreOptions::default();
-    let directories = file.list("modules", "path");
-    if !directories.is_empty() {
-        options.directories = directories
-            .iter()
-            .map(|path| resolve(&base, PathBuf::from(path)))
-            .collect();
-    }
-    if let Some(allow) = file.bool("modules", "allowunsigned") {
-        options.allow_unsigned = allow;
-    }
-    if let Some(count) = file.integer("modules", "requiredsignatures") {
-        options.required_signatures = usize::try_from(count).map_err(|_| {
-            ClientError::Configuration(format!(
-                "{}: [modules] requiredsignatures must not be negative",
-                file.file()
-            ))
-        })?;
-    }
-    if let Some(path) = file.path("modules", "keyring") {
-        options.keyring_directory = Some(resolve(&base, path));
-    }
-    let enabled = file.list("modules", "enable");
-    if !enabled.is_empty() {
-        options.modules = Some(enabled.to_vec());
-    }
-    Ok(options)
+    mig_modules::options(&file).map_err(|error| ClientError::Configuration(error.to_string()))
 }
 
 fn read(path: &Path) -> Result<mig_config::Configuration, ClientError> {

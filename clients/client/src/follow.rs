@@ -105,7 +105,7 @@ fn ask(api: &Api, id: Id, last: Option<&Action>) -> Result<Followed, ClientError
     let wait = if last.is_some() { WAIT } else { Duration::ZERO };
     let answer = api.get_waiting("action", &query, wait)?;
     Ok(Followed {
-        reason: answer.text("reason").map(str::to_owned),
+        reason: answer.text("reason"),
         action: answer.document("action")?,
     })
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use mig_protocol::{Action, Command, CommandStatus, ModuleResult};
 
+use crate::collection::Collection;
 use crate::error::ClientError;
 use crate::http::Api;
 use crate::modules::Modules;
@@ -12,6 +13,8 @@ use crate::terminal::{Terminal, Tone, printable};
 
 /// Commands fetched at a time.
 const PAGE: usize = 50;
+/// Bytes of commands that are decoded and printed together.
+const TOGETHER: usize = 4 << 20;
 
 /// Which results a person wants to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,8 +234,8 @@ fn lines(
     Ok(())
 }
 
-/// Calls `visit` with all commands that match, a page at a time, each command
-/// once.
+/// Calls `visit` with all commands that match, each command once, as many at a
+/// time as their size admits.
 fn each(
     api: &Api,
     query: &[(&str, &str)],
@@ -246,13 +249,25 @@ fn each(
         let start = offset.to_string();
         let mut full = vec![("type", "command"), ("limit", &limit), ("offset", &start)];
         full.extend_from_slice(query);
-        let mut commands: Vec<Command> = match api.get("search", &full) {
-            Ok(collection) => collection.documents("command")?,
-            Err(error) if error.is_nothing_found() => Vec::new(),
+        let collection = match api.get("search", &full) {
+            Ok(collection) => collection,
+            Err(error) if error.is_nothing_found() => Collection::default(),
             Err(error) => return Err(error),
         };
-        let count = commands.len();
-        commands.retain(|command| seen.insert(command.id));
+        let (mut commands, mut count, mut bytes) = (Vec::new(), 0, 0);
+        for (length, command) in collection.one_by_one::<Command>("command") {
+            let command = command?;
+            count += 1;
+            if !seen.insert(command.id) {
+                continue;
+            }
+            bytes += length;
+            commands.push(command);
+            if bytes >= TOGETHER {
+                visit(std::mem::take(&mut commands))?;
+                bytes = 0;
+            }
+        }
         visit(commands)?;
         if count < PAGE {
             return Ok(());

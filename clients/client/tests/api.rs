@@ -117,6 +117,42 @@ fn all_pages_of_results_are_printed_once_each() {
     assert_eq!(String::from_utf8(out).expect("text"), expected);
 }
 
+#[test]
+fn results_of_any_size_are_printed_in_their_order() {
+    // More than is decoded and printed at a time, in one page.
+    let server = Server::start(|_, _| {
+        let items = (0..7).map(|id| {
+            let large = "x".repeat(if id % 2 == 0 { 3 << 20 } else { 10 });
+            json!({"name": "command", "value": {
+                "id": id, "agent": {"name": format!("host{id}")},
+                "action": {"operations": [{"module": "example"}]}, "status": "success",
+                "results": [{"success": true, "elements": {"hostname": large}}]}})
+        });
+        collection(items.collect())
+    });
+    let modules = Modules::open(&mig_host::StoreOptions::default());
+    let (mut out, terminal) = (Vec::new(), Terminal::default());
+    let tally = results::print(
+        &api(&server),
+        &modules,
+        &Action::default(),
+        Show::All,
+        &terminal,
+        &mut out,
+    )
+    .expect("prints");
+    assert_eq!((tally.shown, tally.troubled), (7, 0));
+    let text = String::from_utf8(out).expect("text");
+    let hosts: Vec<_> = text
+        .lines()
+        .filter(|line| line.ends_with("command success"))
+        .collect();
+    let expected: Vec<_> = (0..7)
+        .map(|id| format!("host{id} command success"))
+        .collect();
+    assert_eq!(hosts, expected);
+}
+
 fn action(status: &str, changed: u32) -> Value {
     let updated = Time::from_unix(1_800_000_000 + i64::from(changed));
     json!({"name": "action", "value": {

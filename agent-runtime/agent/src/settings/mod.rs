@@ -123,6 +123,9 @@ pub enum SettingsError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The section on modules.
+    #[error("{0}")]
+    Modules(#[from] mig_modules::OptionsError),
     /// The section on logging.
     #[error("{file}: [logging] {source}")]
     Logging {
@@ -158,12 +161,7 @@ impl Default for Settings {
             history: 15,
             certificates: None,
             logging: Logging::default(),
-            modules: StoreOptions {
-                directories: StoreOptions::search_path(&[]),
-                keyring_directory: Some(PathBuf::from("/etc/mig/pluginkeys"))
-                    .filter(|directory| directory.is_dir()),
-                ..StoreOptions::default()
-            },
+            modules: mig_modules::default_options(),
             limits: Limits::default(),
             run_directory: "/var/lib/mig".into(),
             keyring: "/etc/mig/agentkeys".into(),

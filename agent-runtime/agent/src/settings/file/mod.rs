@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mig_config::{Configuration, Key, Kind, LOGGING, MODULES, Section, key, parse_duration};
-use mig_host::{Limits, StoreOptions};
+use mig_host::Limits;
 use mig_logging::Settings as Logging;
 
 use super::{Settings, SettingsError};
@@ -174,7 +174,7 @@ fn read(file: &Configuration) -> Result<Settings, SettingsError> {
     )?;
     settings.certificates = certificates(file)?;
     settings.logging = logging(file)?;
-    modules(file, &mut settings)?;
+    settings.modules = mig_modules::options(file)?;
     settings.limits = limits(file)?;
     Ok(settings)
 }
@@ -280,46 +280,6 @@ fn logging(file: &Configuration) -> Result<Logging, SettingsError> {
         file: file.file().to_owned(),
         source,
     })
-}
-
-fn modules(file: &Configuration, settings: &mut Settings) -> Result<(), SettingsError> {
-    let reader = Reader(file);
-    let options = &mut settings.modules;
-    if file.has("modules", "path") {
-        let paths = file
-            .list("modules", "path")
-            .iter()
-            .filter(|path| !path.is_empty());
-        options.directories = StoreOptions::search_path(&paths.map(Into::into).collect::<Vec<_>>());
-    }
-    if let Some(allow) = file.bool("modules", "allowunsigned") {
-        options.allow_unsigned = allow;
-    }
-    reader.number(
-        "modules",
-        "requiredsignatures",
-        1..=16,
-        "1 to 16",
-        &mut options.required_signatures,
-    )?;
-    if let Some(keyring) = file.path("modules", "keyring") {
-        options.keyring_directory = Some(keyring);
-    }
-    if file.has("modules", "enable") {
-        // One key per name, or several names in one value.
-        let names = file
-            .list("modules", "enable")
-            .iter()
-            .flat_map(|names| names.split([',', ' ']));
-        options.modules = Some(
-            names
-                .map(str::trim)
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        );
-    }
-    Ok(())
 }
 
 fn limits(file: &Configuration) -> Result<Limits, SettingsError> {
