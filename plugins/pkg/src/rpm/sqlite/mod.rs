@@ -1,0 +1,94 @@
+//! The table `Packages` of `rpmdb.sqlite`, by the published file format of
+//! SQLite (<https://www.sqlite.org/fileformat2.html>).
+//!
+//! SQLite itself would be the larger half of the agent, keeps pages in memory
+//! as it likes, and wants to write beside a database in WAL mode even to read
+//! it, which the worker's sandbox forbids. Reading one table from front to back
+//! takes little: pages, the log of committed pages that are not in the file
+//! yet, and one kind of tree.
+
+mod log;
+mod pages;
+mod record;
+mod tree;
+
+use super::Take;
+use super::source::Source;
+use crate::sys::Database;
+use crate::trouble::Trouble;
+use pages::Pages;
+use record::{Column, columns};
+use std::path::{Path, PathBuf};
+
+/// The log that belongs to a database.
+pub fn log_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
+/// Reads the headers of all packages, in the order of their numbers.
+pub fn read(path: &Path, file: &Database, take: &mut dyn Take) -> Result<(), Trouble> {
+    let log = match Database::open(&log_of(path)) {
+        Ok(log) => log::Log::read(log, &mut || take.check())?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        // What the log holds is newer than what the file holds.
+        Err(error) => {
+            take.damaged(format!("its log cannot be read: {error}"));
+            None
+        }
+    };
+    let pages = Pages::new(file, log)?;
+    let mut root = None;
+    tree::walk(&pages, 1, take, &mut |payload, _length, _take| {
+        if root.is_none() {
+            root = table(payload, pages.encoding())?;
+        }
+        Ok(())
+    })?;
+    let Some(root) = root else {
+        return Err(Trouble::damaged("it has no table Packages"));
+    };
+    tree::walk(&pages, root, take, &mut |payload, _length, take| {
+        // (hnum INTEGER PRIMARY KEY, blob BLOB)
+        match columns::<2>(payload)? {
+            [Some(number), Some(Column::Blob(length))] => {
+                payload.skip(number.length())?;
+                take.header(payload, length)
+            }
+            _ => Err(Trouble::damaged("a row of Packages without a header")),
+        }
+    })
+}
+
+/// The first page of the table, when a row of the schema is about it:
+/// (type, name, tbl_name, rootpage, sql).
+fn table(payload: &mut dyn Source, encoding: pages::Encoding) -> Result<Option<u32>, Trouble> {
+    /// No name that matters is longer, in bytes of any encoding.
+    const LONGEST: u64 = 64;
+    let [kind, name, of, root] = columns::<4>(payload)?;
+    let mut text = |column: Option<Column>| -> Result<String, Trouble> {
+        let length = column.map_or(0, |column| column.length());
+        match column {
+            Some(Column::Text(length)) if length <= LONGEST => {
+                let mut bytes = [0; LONGEST as usize];
+                let bytes = &mut bytes[..length as usize];
+                payload.read(bytes)?;
+                Ok(encoding.decode(bytes))
+            }
+            _ => payload.skip(length).map(|()| String::new()),
+        }
+    };
+    let (kind, name) = (text(kind)?, text(name)?);
+    text(of)?;
+    if kind != "table" || !name.eq_ignore_ascii_case("Packages") {
+        return Ok(None);
+    }
+    let root = root.unwrap_or(Column::Null).integer(payload)?;
+    match u32::try_from(root) {
+        Ok(root) if root > 0 => Ok(Some(root)),
+        _ => Err(Trouble::damaged(format!(
+            "the table Packages starts on page {root}"
+        ))),
+    }
+}
