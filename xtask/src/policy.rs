@@ -1,5 +1,6 @@
 //! What the project promises of its own files, checked by tests.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use mig_acceptance::PLUGINS;
@@ -147,4 +148,59 @@ fn every_module_has_a_page_and_a_row_with_an_example() {
             "{row}"
         );
     }
+}
+
+/// The names of all functions in the Rust sources of a folder.
+fn functions(folder: &Path, into: &mut HashSet<String>) {
+    // What cargo and the fuzzer make has no sources of ours.
+    let made = [
+        "target",
+        "fuzz/target",
+        "fuzz/corpus",
+        "fuzz/artifacts",
+        ".git",
+    ];
+    if made.iter().any(|place| folder == root().join(place)) {
+        return;
+    }
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            functions(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let code = read(&path);
+            let starts = code.split("fn ").skip(1);
+            into.extend(
+                starts.filter_map(|rest| rest.split_once('(').map(|(name, _)| name.to_owned())),
+            );
+        }
+    }
+}
+
+#[test]
+fn every_test_that_the_compatibility_page_names_exists() {
+    let page = read(&root().join("docs/compatibility.md"));
+    let mut known = HashSet::new();
+    functions(&root(), &mut known);
+    let is_name = |text: &str| {
+        let mut letters = text.chars();
+        letters.all(|letter| {
+            letter.is_ascii_lowercase() || letter.is_ascii_digit() || "_-".contains(letter)
+        })
+    };
+    // What stands between backquotes is at the odd places.
+    let named: Vec<(&str, &str)> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|text| text.split_once("::"))
+        .filter(|(package, test)| is_name(package) && is_name(test) && *package != "package")
+        .collect();
+    assert!(named.len() > 300, "{}", named.len());
+    let missing: Vec<String> = named
+        .iter()
+        .filter(|(_, test)| !known.contains(*test))
+        .map(|(package, test)| format!("{package}::{test}"))
+        .collect();
+    assert!(missing.is_empty(), "no such tests: {}", missing.join(", "));
 }
