@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn keys_are_literal_and_values_may_name_later_variables() {
-        let cases: &[(&str, &[(&str, &str)], &str)] = &[
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+        let cases: &[Case<'_>] = &[
             ("${root}/etc", &[("root", "/srv")], "/srv/etc"),
             ("${a}${a}", &[("a", "x")], "xx"),
             ("${axb} ${a.b}", &[("a.b", "1")], "${axb} 1"),

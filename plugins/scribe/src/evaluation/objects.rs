@@ -293,28 +293,24 @@ impl<'d> Objects<'d> {
 
     /// The values of a request, with what the object imports.
     fn of_files(&mut self, number: usize, request: usize) -> Criteria {
-        let located: Vec<(Arc<[u8]>, bool)>;
-        let mut criteria = Vec::new();
-        match self.files.answer(request) {
+        let files = match self.files.answer(request) {
             None => return Err(Absence::Unknown),
             Some(Err(error)) => return Err(Absence::error(error.as_str())),
-            Some(Ok(files)) => {
-                for file in files {
-                    criteria.extend(file.values.iter().map(|value| Criterion {
-                        identifier: Arc::clone(&file.path),
-                        value: value.as_ref().into(),
-                        manager: None,
-                    }));
-                }
-                let paths = files.iter();
-                located = paths
-                    .map(|file| (Arc::clone(&file.path), file.matched))
-                    .collect();
-            }
+            Some(Ok(files)) => files,
+        };
+        let mut criteria = Vec::new();
+        for file in files {
+            criteria.extend(file.values.iter().map(|value| Criterion {
+                identifier: Arc::clone(&file.path),
+                value: value.as_ref().into(),
+                manager: None,
+            }));
         }
+        let matched = files.iter().filter(|file| file.matched);
+        let matched: Vec<Arc<[u8]>> = matched.map(|file| Arc::clone(&file.path)).collect();
         if !self.imports.of(number).is_empty() {
-            for (path, _) in located.iter().filter(|(_, matched)| *matched) {
-                self.import(number, path, &mut criteria)?;
+            for path in matched {
+                self.import(number, &path, &mut criteria)?;
             }
         }
         if let Some(Source::FileContent(source)) = self.document.objects[number].source()

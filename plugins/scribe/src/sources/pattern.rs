@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn groups_are_those_of_the_leftmost_match() {
-        let cases: &[(&str, &[u8], Option<&[&[u8]]>)] = &[
+        type Case<'a> = (&'a str, &'a [u8], Option<&'a [&'a [u8]]>);
+        let cases: &[Case<'_>] = &[
             (
                 r"^release (\d+) patch (\d+)$",
                 b"release 7 patch 4",
