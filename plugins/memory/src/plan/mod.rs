@@ -9,7 +9,7 @@ use std::collections::HashMap;
 /// Memory for the states of all automata of one thread together, in bytes.
 const STATES: usize = 4 << 20;
 /// No automaton gets more than this, nor less than the other.
-const STATES_OF_ONE: std::ops::RangeInclusive<usize> = (128 << 10)..=(1 << 20);
+const STATES_OF_ONE: std::ops::RangeInclusive<usize> = (32 << 10)..=(1 << 20);
 
 /// What a check looks at, in the order in which checks are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -54,6 +54,28 @@ fn a_stopped_process_is_read_like_any_other() {
 }
 
 #[test]
+fn a_process_that_is_traced_is_read_and_not_disturbed() {
+    let mut target = Target::start();
+    let mark = mark(25);
+    let place = target.map(4096);
+    target.put(place, mark.as_bytes());
+    let pid = target.pid() as i32;
+    let nothing = std::ptr::null_mut::<libc::c_void>();
+    // SAFETY: seizing a child of this process takes no pointers; the tracer is
+    // this thread.
+    let seized = unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid, nothing, nothing) };
+    if seized != 0 {
+        return mig_testkit::skip("ptrace is not permitted here");
+    }
+    assert!(finds(&target, json!({"contents": [mark]})));
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    assert!(!status.contains("TracerPid:\t0\n"), "{status}");
+    // It still does what it is told.
+    target.put(place, b"!");
+    assert!(!finds(&target, json!({"contents": [mark]})));
+}
+
+#[test]
 fn a_process_that_hides_is_read_by_root_and_named_otherwise() {
     let mut target = Target::start();
     let mark = mark(21);
