@@ -311,3 +311,6 @@ impl Order<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
