@@ -20,7 +20,8 @@ fn everything() -> Value {
     json!({
         "elements": {
             "localmac": {"^8c": [{"localmacaddr": "8c:70:5a:00:00:01"}], "^9": null, ".*": [{}]},
-            "localip": {"10.0.0.0/8": [{"localaddr": "10.1.2.3"}], "::1": []},
+            "localip": {"10.0.0.0/8": [{"localaddr": "10.1.2.3"},
+                {"localaddr": "10.9.9.9", "namespace": "net:[5]"}], "::1": []},
             "neighbormac": {"^02": [{"remotemacaddr": "02:00:00:00:00:05",
                 "remoteaddr": "192.0.2.1", "namespace": "default"}], "^03": null},
             "neighborip": {"192.0.2.0/24": [{"remotemacaddr": "02:00:00:00:00:05",
@@ -51,6 +52,7 @@ did not find anything for netstat neighbormac:'^03'
 found neighbor IP 192.0.2.1 02:00:00:00:00:05 for netstat neighborIP:'192.0.2.0/24'
 did not find anything for netstat neighborIP:'192.0.3.0/24'
 found local ip 10.1.2.3 for netstat localip:'10.0.0.0/8'
+found local ip 10.9.9.9 for netstat localip:'10.0.0.0/8' namespace:[net:[5]]
 did not find anything for netstat localip:'::1'
 found connected tuple 0.0.0.0:0 with local tuple 0.0.0.0:22 for netstat connectedip:'0.0.0.0/0' namespace:[net:[4026532301]]
 found connected tuple 198.51.100.7:443 with local tuple 10.1.2.3:50212 for netstat connectedip:'198.51.100.7'
