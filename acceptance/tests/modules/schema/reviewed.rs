@@ -38,7 +38,6 @@ pub const OPEN_TEXTS: [(&str, &[(&str, &str)]); 10] = [
             ("elements.*[].search.bytes[]", ASKED),
             ("elements.*[].search.contents[]", ASKED),
             ("statistics.exectime", TIME),
-            ("statistics.unread[].reason", "one of a few fixed sentences"),
         ],
     ),
     (
@@ -63,7 +62,7 @@ pub const OPEN_TEXTS: [(&str, &[(&str, &str)]); 10] = [
         ],
     ),
     ("ping", &[("elements.protocol", ASKED)]),
-    ("pkg", &[]),
+    ("pkg", &[("statistics.execruntime", TIME)]),
     (
         "scribe",
         &[
