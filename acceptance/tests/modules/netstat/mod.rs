@@ -4,4 +4,5 @@
 mod everywhere;
 mod inside;
 mod odd;
+mod refused;
 mod stage;
