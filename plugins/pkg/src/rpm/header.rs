@@ -189,7 +189,3 @@ impl Store<'_> {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "header_tests.rs"]
-mod tests;

@@ -1,0 +1,238 @@
+//! Databases that somebody prepared, and those that chance did.
+
+use crate::support::{REAL, Root, header};
+use crate::{berkeley, ndb};
+use mig_module_pkg::installed_until;
+use proptest::prelude::*;
+use rusqlite::Connection;
+use std::cell::Cell;
+use std::io::{Seek, SeekFrom, Write};
+
+const SQLITE: &str = "var/lib/rpm/rpmdb.sqlite";
+
+fn sqlite() -> Vec<u8> {
+    let root = Root::new();
+    let database = Connection::open(root.path(SQLITE)).expect("a database");
+    database
+        .execute_batch(
+            "PRAGMA synchronous = OFF; PRAGMA page_size = 512; CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB)",
+        )
+        .expect("a table");
+    for number in 0..30 {
+        let blob = header(&format!("p{number}"), "1", Some(1), number * 40);
+        database
+            .execute("INSERT INTO Packages(blob) VALUES (?)", [blob])
+            .expect("a row");
+    }
+    drop(database);
+    std::fs::read(root.path(SQLITE)).expect("the file")
+}
+
+#[test]
+fn files_that_are_none_are_named_and_hold_nobody_up() {
+    let root = Root::new();
+    for name in [SQLITE, "var/lib/dpkg/status", "lib/apk/db/installed"] {
+        let path = root.path(name);
+        let made = std::process::Command::new("mkfifo")
+            .arg(path)
+            .status()
+            .expect("mkfifo");
+        assert!(made.success());
+    }
+    std::fs::create_dir_all(root.path("usr/lib/sysimage/rpm/Packages.db")).expect("a directory");
+    let installed = root.installed();
+    assert_eq!(installed.packages, []);
+    assert_eq!(installed.problems.len(), 4, "{:?}", installed.problems);
+    for problem in &installed.problems {
+        assert!(problem.ends_with(": is not a regular file"), "{problem}");
+    }
+}
+
+#[test]
+fn links_in_a_circle_are_named() {
+    let root = Root::new();
+    std::os::unix::fs::symlink("rpmdb.sqlite", root.path(SQLITE)).expect("a link");
+    let installed = root.installed();
+    assert!(
+        installed.problems[0].contains("rpmdb.sqlite: "),
+        "{installed:?}"
+    );
+}
+
+#[test]
+fn empty_and_foreign_files_are_named() {
+    for (name, content) in [
+        (SQLITE, &b""[..]),
+        (SQLITE, b"SQLite format 3\0"),
+        (ndb::FILE, b"RpmP"),
+        (ndb::FILE, &[b'x'; 9000]),
+        (berkeley::FILE, b""),
+        (berkeley::FILE, &[0; 9000]),
+    ] {
+        let root = Root::new();
+        let path = root.file(name, content);
+        let installed = root.installed();
+        assert_eq!(installed.packages, []);
+        let expected = format!("{}: damaged: ", path.display());
+        assert!(
+            installed.problems[0].starts_with(&expected),
+            "{installed:?}"
+        );
+    }
+}
+
+#[test]
+fn a_truncated_database_gives_what_is_left() {
+    let whole = sqlite();
+    let root = Root::new();
+    root.file(SQLITE, &whole[..whole.len() * 2 / 3]);
+    let installed = root.installed();
+    assert!(
+        !installed.packages.is_empty() && installed.packages.len() < 30,
+        "{installed:?}"
+    );
+    assert_eq!(installed.problems.len(), 1);
+}
+
+#[test]
+fn pages_in_circles_come_to_an_end() {
+    let mut file = sqlite();
+    // Page 2 is the root of the table: all its children become itself.
+    let page = &mut file[512..1024];
+    assert_eq!(page[0], 5, "the root has children");
+    page[8..12].copy_from_slice(&2u32.to_be_bytes());
+    let cells = usize::from(u16::from_be_bytes([page[3], page[4]]));
+    for cell in 0..cells {
+        let at = usize::from(u16::from_be_bytes([
+            page[12 + 2 * cell],
+            page[13 + 2 * cell],
+        ]));
+        page[at..at + 4].copy_from_slice(&2u32.to_be_bytes());
+    }
+    let root = Root::new();
+    root.file(SQLITE, file);
+    let installed = root.installed();
+    assert_eq!(installed.packages, []);
+    assert!(
+        installed.problems[0].contains("in circles"),
+        "{installed:?}"
+    );
+}
+
+#[test]
+fn sizes_that_cannot_be_are_not_believed() {
+    for (at, value) in [
+        (0, u32::MAX),
+        (0, 0xffff),
+        (4, 0x0fff_ffff),
+        (12, 7),
+        (16, u32::MAX),
+        (20, 9),
+    ] {
+        let mut blob = REAL[0].0.to_vec();
+        // The fourth of the numbers of the entry of the name.
+        let name = (8..)
+            .step_by(16)
+            .find(|&at| blob[at..at + 4] == 1000u32.to_be_bytes())
+            .expect("a name");
+        let at = if at < 8 { at } else { name + at - 8 };
+        blob[at..at + 4].copy_from_slice(&value.to_be_bytes());
+        let root = Root::new();
+        root.file(ndb::FILE, ndb::database(&[&blob, REAL[1].0]));
+        let installed = root.installed();
+        assert_eq!(installed.packages.len(), 1, "{at}");
+        assert!(
+            installed.problems[0].contains("damaged: a header "),
+            "{installed:?}"
+        );
+    }
+}
+
+#[test]
+fn a_huge_sparse_file_costs_no_memory_and_can_be_stopped() {
+    let root = Root::new();
+    let path = root.file(
+        "var/lib/dpkg/status",
+        "Package: a\nVersion: 1\nDescription: ",
+    );
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(path)
+        .expect("the file");
+    file.set_len(1 << 40).expect("a sparse file");
+    file.seek(SeekFrom::End(0)).expect("its end");
+    file.write_all(b"\n").expect("written");
+    // Stopped after some questions, not after a terabyte.
+    let asked = Cell::new(0);
+    let installed = installed_until(root.directory(), &|| {
+        asked.set(asked.get() + 1);
+        asked.get() > 100
+    });
+    assert_eq!(installed.packages, []);
+}
+
+#[test]
+fn nothing_is_said_in_a_place_that_has_nothing_but_where_was_looked() {
+    let root = Root::new();
+    let installed = root.installed();
+    assert_eq!(installed.packages, []);
+    assert_eq!(installed.problems.len(), 1);
+    let problem = &installed.problems[0];
+    assert!(
+        problem.starts_with("no package manager database found (looked for "),
+        "{problem}"
+    );
+    for place in [
+        "var/lib/rpm",
+        "usr/lib/sysimage/rpm",
+        "var/lib/dpkg",
+        "lib/apk/db/installed",
+    ] {
+        assert!(problem.contains(place), "{problem}");
+    }
+}
+
+#[test]
+fn what_a_conversion_left_over_is_named_and_not_read() {
+    let root = Root::new();
+    root.file(SQLITE, sqlite());
+    root.file("var/lib/rpm/Packages.db", ndb::database(&[REAL[0].0]));
+    let installed = root.installed();
+    assert_eq!(installed.packages.len(), 30);
+    let problem = &installed.problems[0];
+    assert!(
+        problem.contains("Packages.db: not read, because there is "),
+        "{problem}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Any damage ends in packages or a line, never in a panic or a hang.
+    #[test]
+    fn any_damage_is_survived(
+        which in 0..2usize,
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        cut in any::<prop::sample::Index>(),
+        cutting in any::<bool>(),
+    ) {
+        let blobs: Vec<&[u8]> = REAL.iter().map(|(blob, ..)| *blob).collect();
+        let (name, mut file) = match which {
+            0 => (SQLITE, sqlite()),
+            _ => (ndb::FILE, ndb::database(&blobs)),
+        };
+        for (at, value) in damage {
+            let at = at.index(file.len());
+            file[at] = value;
+        }
+        if cutting {
+            file.truncate(cut.index(file.len()));
+        }
+        let root = Root::new();
+        root.file(name, file);
+        let installed = root.installed();
+        prop_assert!(installed.packages.len() <= 30);
+        prop_assert!(installed.problems.len() <= 1);
+    }
+}

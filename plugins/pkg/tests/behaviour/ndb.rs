@@ -1,0 +1,79 @@
+//! `Packages.db`. No tool here writes it, so the test lays it out itself.
+
+use crate::support::{REAL, Root, real_packages};
+
+pub const FILE: &str = "usr/lib/sysimage/rpm/Packages.db";
+
+/// A database with these headers; their slots are in reverse order.
+pub fn database(blobs: &[&[u8]]) -> Vec<u8> {
+    let mut slots = vec![*b"Slot\0\0\0\0\0\0\0\0\0\0\0\0"; 254];
+    let mut blocks: Vec<u8> = Vec::new();
+    let count = blobs.len();
+    for (number, blob) in blobs.iter().enumerate() {
+        let package = (number as u32 + 1).to_le_bytes();
+        let offset = (4096 + blocks.len()) / 16;
+        let length = (blob.len() as u32).to_le_bytes();
+        let mut record = Vec::new();
+        record.extend(b"BlbS");
+        record.extend(package);
+        record.extend(0u32.to_le_bytes());
+        record.extend(length);
+        record.extend(*blob);
+        // The tail stands at the end of the last block.
+        record.resize((record.len() + 12).next_multiple_of(16) - 12, 0);
+        record.extend(0u32.to_le_bytes());
+        record.extend(length);
+        record.extend(b"BlbE");
+        let slot = &mut slots[count - 1 - number];
+        slot[4..8].copy_from_slice(&package);
+        slot[8..12].copy_from_slice(&(offset as u32).to_le_bytes());
+        slot[12..].copy_from_slice(&((record.len() / 16) as u32).to_le_bytes());
+        blocks.extend(record);
+    }
+    let mut file = Vec::new();
+    file.extend(b"RpmP");
+    for number in [0u32, 7, 1, count as u32 + 1, 0, 0, 0] {
+        file.extend(number.to_le_bytes());
+    }
+    file.extend(slots.concat());
+    file.extend(blocks);
+    file
+}
+
+#[test]
+fn headers_are_read_in_the_order_of_the_file() {
+    let blobs: Vec<&[u8]> = REAL.iter().map(|(blob, ..)| *blob).collect();
+    let root = Root::new();
+    root.file(FILE, database(&blobs));
+    assert_eq!(root.packages(), real_packages());
+}
+
+#[test]
+fn a_slot_that_points_astray_costs_one_package() {
+    let blobs: Vec<&[u8]> = REAL.iter().map(|(blob, ..)| *blob).collect();
+    for (at, value) in [(40, u32::MAX), (40, 5), (36, 99), (44, 1)] {
+        let mut file = database(&blobs);
+        file[at..at + 4].copy_from_slice(&u32::to_le_bytes(value));
+        let root = Root::new();
+        root.file(FILE, file);
+        let installed = root.installed();
+        assert_eq!(installed.packages, real_packages()[..2], "{at}");
+        assert_eq!(
+            installed.problems.len(),
+            1,
+            "{at}: {:?}",
+            installed.problems
+        );
+        assert!(installed.problems[0].contains("Packages.db: damaged: "));
+    }
+}
+
+#[test]
+fn an_unknown_version_is_named() {
+    let mut file = database(&[REAL[0].0]);
+    file[4] = 9;
+    let root = Root::new();
+    root.file(FILE, file);
+    let installed = root.installed();
+    assert!(installed.problems[0].contains("version 9 of the ndb format is unknown"));
+}

@@ -1,0 +1,184 @@
+//! `rpmdb.sqlite`, against the library that writes it.
+
+use crate::support::{REAL, Root, header, package, real_packages};
+use mig_module_pkg::Kind;
+use proptest::prelude::*;
+use rusqlite::Connection;
+use std::path::Path;
+
+const FILE: &str = "var/lib/rpm/rpmdb.sqlite";
+
+/// A database with the tables that rpm makes.
+fn create(path: &Path, page_size: u32, mode: &str) -> Connection {
+    let database = Connection::open(path).expect("a database");
+    database
+        .execute_batch(&format!(
+            "PRAGMA page_size = {page_size};
+             PRAGMA journal_mode = {mode};
+             PRAGMA wal_autocheckpoint = 0;
+             PRAGMA synchronous = OFF;
+             CREATE TABLE 'Name' (key 'TEXT' NOT NULL, hnum INTEGER NOT NULL, idx INTEGER NOT NULL);
+             CREATE INDEX 'Name_key_idx' ON 'Name'(key ASC);
+             CREATE TABLE 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT,blob BLOB NOT NULL);"
+        ))
+        .expect("tables");
+    database
+}
+
+fn insert(database: &Connection, blob: &[u8]) {
+    database
+        .execute("INSERT INTO Packages(blob) VALUES (?)", [blob])
+        .expect("a row");
+}
+
+#[test]
+fn real_headers_are_read_in_the_order_of_their_numbers() {
+    let root = Root::new();
+    let database = create(&root.path(FILE), 4096, "DELETE");
+    for (blob, ..) in REAL {
+        insert(&database, blob);
+    }
+    let installed = root.installed();
+    assert_eq!(installed.packages, real_packages());
+    assert_eq!(installed.managers, [Kind::Rpm]);
+    assert_eq!(installed.problems, Vec::<String>::new());
+}
+
+#[test]
+fn what_is_only_in_the_log_counts_and_what_is_not_committed_does_not() {
+    let root = Root::new();
+    let mut database = create(&root.path(FILE), 4096, "WAL");
+    insert(&database, &header("one", "1", None, 9000));
+    assert_eq!(
+        std::fs::metadata(root.path(FILE)).expect("the file").len(),
+        4096
+    );
+    assert_eq!(root.packages().len(), 1);
+    // A large transaction spills into the log before it is committed.
+    database
+        .execute_batch("PRAGMA cache_size = 2; PRAGMA cache_spill = 2")
+        .expect("set");
+    let transaction = database.transaction().expect("a transaction");
+    for number in 0..40 {
+        insert(
+            &transaction,
+            &header(&format!("late{number}"), "1", None, 9000),
+        );
+    }
+    let log = std::fs::metadata(root.path("var/lib/rpm/rpmdb.sqlite-wal"))
+        .expect("a log")
+        .len();
+    assert!(log > 40 * 9000, "nothing was spilled: {log}");
+    assert_eq!(root.packages().len(), 1);
+    transaction.rollback().expect("undone");
+    insert(&database, &header("two", "2", None, 0));
+    let names: Vec<String> = root
+        .packages()
+        .into_iter()
+        .map(|package| package.name)
+        .collect();
+    assert_eq!(names, ["one", "two"]);
+    // A log that has been copied back and begun again.
+    database
+        .execute_batch("PRAGMA wal_checkpoint(RESTART)")
+        .expect("copied");
+    insert(&database, &header("three", "3", None, 0));
+    assert_eq!(root.packages().len(), 3);
+}
+
+#[test]
+fn a_table_of_thousands_of_packages_is_a_tree() {
+    let root = Root::new();
+    let mut database = create(&root.path(FILE), 512, "DELETE");
+    let transaction = database.transaction().expect("a transaction");
+    for number in 0..5000 {
+        insert(
+            &transaction,
+            &header(&format!("p{number}"), "1", Some(number), 300),
+        );
+    }
+    transaction.commit().expect("committed");
+    let packages = root.packages();
+    assert_eq!(packages.len(), 5000);
+    assert_eq!(
+        packages[4999],
+        package(Kind::Rpm, "p4999", "4999:1-1.el9", "x86_64")
+    );
+}
+
+#[test]
+fn other_encodings_and_reserved_bytes_are_understood() {
+    for encoding in ["UTF-16le", "UTF-16be"] {
+        let root = Root::new();
+        let database = Connection::open(root.path(FILE)).expect("a database");
+        database
+            .execute_batch(&format!("PRAGMA encoding = '{encoding}'; CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB)"))
+            .expect("a table");
+        insert(&database, REAL[0].0);
+        assert_eq!(root.packages(), real_packages()[..1], "{encoding}");
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Insert(usize),
+    Delete(usize),
+    Replace(usize, usize),
+    Checkpoint,
+    Vacuum,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0usize..30_000).prop_map(Step::Insert),
+        2 => (0usize..100).prop_map(Step::Delete),
+        2 => ((0usize..100), (0usize..3000)).prop_map(|(row, size)| Step::Replace(row, size)),
+        1 => Just(Step::Checkpoint),
+        1 => Just(Step::Vacuum),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// After every step the rows are those that SQLite itself reads.
+    #[test]
+    fn sqlite_itself_reads_the_same(
+        page_size in prop_oneof![Just(512u32), Just(1024), Just(4096), Just(65_536)],
+        wal in any::<bool>(),
+        steps in proptest::collection::vec(step(), 1..20),
+    ) {
+        let root = Root::new();
+        let database = create(&root.path(FILE), page_size, if wal { "WAL" } else { "DELETE" });
+        for (number, step) in steps.iter().enumerate() {
+            let nth = |row: &usize| format!("(SELECT hnum FROM Packages LIMIT 1 OFFSET {row} % max(1, (SELECT count(*) FROM Packages)))");
+            match step {
+                Step::Insert(padding) => insert(&database, &header(&format!("n{number}"), "1", None, *padding)),
+                Step::Delete(row) => {
+                    database.execute(&format!("DELETE FROM Packages WHERE hnum = {}", nth(row)), []).expect("deleted");
+                }
+                Step::Replace(row, padding) => {
+                    let blob = header(&format!("r{number}"), "2", Some(1), *padding);
+                    database.execute(&format!("UPDATE Packages SET blob = ? WHERE hnum = {}", nth(row)), [blob]).expect("replaced");
+                }
+                Step::Checkpoint => {
+                    let _ = database.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+                }
+                Step::Vacuum => database.execute_batch("VACUUM").expect("vacuumed"),
+            }
+            let mut rows = database.prepare("SELECT blob FROM Packages ORDER BY hnum").expect("a query");
+            let expected: Vec<String> = rows
+                .query_map([], |row| row.get::<_, Vec<u8>>(0))
+                .expect("rows")
+                .map(|blob| {
+                    let blob = blob.expect("a blob");
+                    let entries = u32::from_be_bytes(blob[..4].try_into().expect("four bytes")) as usize;
+                    let name = blob[8 + 16 * entries..].split(|&byte| byte == 0).next().expect("a name");
+                    String::from_utf8(name.to_vec()).expect("text")
+                })
+                .collect();
+            let found: Vec<String> = root.packages().into_iter().map(|package| package.name).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}
