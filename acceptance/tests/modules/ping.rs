@@ -1,6 +1,7 @@
 //! The `ping` module.
 
 use std::net::{TcpListener, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use mig_acceptance::Configuration;
@@ -86,9 +87,6 @@ fn loopback_answers_tcp_and_udp() {
     let document = machine.run("ping", &question("tcp", "127.0.0.1", port));
     assert!(latency(&document) > 0.0, "{document}");
     assert_eq!(document["foundanything"], true);
-    drop(listener);
-    let document = machine.run("ping", &question("tcp", "127.0.0.1", port));
-    assert_eq!(latency(&document), -1.0, "{document}");
     assert_eq!(document["success"], true);
 
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
@@ -96,9 +94,21 @@ fn loopback_answers_tcp_and_udp() {
     let document = machine.run("ping", &question("udp", "127.0.0.1", port));
     assert_eq!(latency(&document), 9_999_999.0, "{document}");
     assert_eq!(document["foundanything"], true);
-    drop(socket);
+    // Connected to somebody else, it keeps the port and refuses us.
+    socket.connect("127.0.0.1:9").expect("another address");
     let document = machine.run("ping", &question("udp", "127.0.0.1", port));
     assert_eq!(latency(&document), -1.0, "{document}");
+
+    // Bound without listening, this one refuses too.
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, getsockname};
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let closed = nix::sys::socket::socket(AddressFamily::Inet, SockType::Stream, flags, None);
+    let closed = closed.expect("a socket");
+    bind(closed.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).expect("a port");
+    let address: SockaddrIn = getsockname(closed.as_raw_fd()).expect("an address");
+    let document = machine.run("ping", &question("tcp", "127.0.0.1", address.port()));
+    assert_eq!(latency(&document), -1.0, "{document}");
+    assert_eq!(document["success"], true);
 }
 
 #[test]
@@ -242,7 +252,7 @@ set -- setpriv --bounding-set=-all --inh-caps=-all \"$@\"";
 
 #[test]
 fn a_run_that_takes_too_long_keeps_what_it_measured() {
-    let machine = Machine::with(Configuration::default().set("agent", "moduletimeout", "2s"));
+    let machine = Machine::with(Configuration::default().set("agent", "moduletimeout", "5s"));
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let port = socket.local_addr().expect("an address").port();
     let mut parameters = question("udp", "127.0.0.1", port);
@@ -250,10 +260,13 @@ fn a_run_that_takes_too_long_keeps_what_it_measured() {
     let message = json!({"class": "parameters", "parameters": parameters}).to_string();
     let started = Instant::now();
     let said = fed(&mut machine.agent("ping"), &message);
-    assert!(started.elapsed() < Duration::from_secs(20));
+    assert!(started.elapsed() < Duration::from_secs(60));
     let document: Value = serde_json::from_str(&said.stdout).expect("a document");
     assert_eq!(document["success"], false, "{document}");
-    assert_eq!(document["elements"]["latencies"], json!([9_999_999]));
+    let latencies = document["elements"]["latencies"].as_array();
+    let latencies = latencies.unwrap_or_else(|| panic!("{document}"));
+    assert!((1..=4).contains(&latencies.len()), "{document}");
+    assert!(latencies.iter().all(|latency| *latency == 9_999_999));
     assert_eq!(document["foundanything"], true);
     assert!(document["errors"][0].is_string(), "{document}");
 }

@@ -126,7 +126,8 @@ fn no_configuration_file_is_needed() {
 #[test]
 fn public_servers_are_asked_when_the_machines_own_are_gone() {
     let (gone, closed) = socket();
-    drop(closed);
+    // Connected to somebody else, it keeps the port and refuses us.
+    closed.connect("127.0.0.1:9").expect("another address");
     let (public, answering) = server();
     let document = run_on(&[&gone], &[&gone, &public]);
     answering.join().expect("the server");

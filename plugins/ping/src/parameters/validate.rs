@@ -92,3 +92,39 @@ impl Plan {
 pub fn validate(parameters: &Parameters) -> Vec<FieldError> {
     Plan::new(parameters).err().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(port: f64, count: f64, timeout: f64) -> (u16, u16, u64) {
+        let plan = Plan::new(&Parameters {
+            destination: "192.0.2.7".to_owned(),
+            destinationport: port,
+            protocol: "tcp".to_owned(),
+            count,
+            timeout,
+        });
+        let plan = plan.unwrap_or_else(|complaints| panic!("{complaints:?}"));
+        (plan.port, plan.count, plan.timeout.as_secs())
+    }
+
+    #[test]
+    fn nothing_is_the_default_and_fractions_are_cut_off() {
+        assert_eq!(plan(0.0, 0.0, 0.0), (80, 3, 5));
+        assert_eq!(plan(0.9, 0.9, 0.9), (80, 3, 5));
+        assert_eq!(plan(443.9, 2.5, 1.9), (443, 2, 1));
+        assert_eq!(plan(65535.0, 1000.0, 300.9), (65535, 1000, 300));
+    }
+
+    #[test]
+    fn icmp_has_no_ports() {
+        let plan = Plan::new(&Parameters {
+            destination: "::1".to_owned(),
+            destinationport: -1.0,
+            protocol: "icmp".to_owned(),
+            ..Parameters::default()
+        });
+        assert_eq!(plan.expect("a plan").port, 0);
+    }
+}

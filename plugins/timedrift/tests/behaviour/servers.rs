@@ -127,7 +127,8 @@ fn silent_and_refusing_servers_leave_the_word_to_others() {
     let (silent, good) = (Responder::silent(), Responder::ahead(0));
     let closed = UdpSocket::bind("127.0.0.1:0").unwrap();
     let refused = closed.local_addr().unwrap().to_string();
-    drop(closed);
+    // Connected to somebody else, it keeps the port and refuses us.
+    closed.connect("127.0.0.1:9").unwrap();
     let names = [silent.name(), refused.clone(), good.name()];
     let document = run(json!({"drift": "1m", "servers": names}));
     assert_eq!(document["success"], true);
