@@ -86,7 +86,7 @@ fn results_satisfy_the_declared_schema_and_hide_identifiers_in_privacy_mode() {
         json!([{"result": true, "identifier": "masked"}])
     );
     assert_eq!(masked_entry["tags"][0]["value"], "high");
-    assert_eq!(entry(&masked, "error")["error"], "masked");
+    assert_eq!(entry(&masked, "error")["error"], "unknown object \"gone\"");
 }
 
 #[test]
