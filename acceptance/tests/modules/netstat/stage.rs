@@ -7,6 +7,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
 
 /// Environment variable with the part that a program plays.
 const PART: &str = "MIG_TEST_NETSTAT_PART";
@@ -123,8 +124,28 @@ pub fn furnish() {
     ip("link set v1 up");
     ip("addr add 192.0.2.1/24 dev v0");
     ip("addr add 2001:db8:aa::1/64 dev v0 nodad");
+    mig_testkit::wait_until("an address", Duration::from_secs(30), settled);
     ip("neigh add 192.0.2.5 lladdr 02:00:00:00:00:05 dev v0 nud permanent");
     ip("neigh add 2001:db8:aa::6 lladdr 02:00:00:00:00:06 dev v0 nud permanent");
+}
+
+/// Whether the kernel is done with the address 2001:db8:aa::1. It gets around to
+/// that when it likes; asking by sending something would leave a neighbour.
+fn settled() -> bool {
+    const ADDRESS: &str = "20010db800aa00000000000000000001";
+    const TENTATIVE: u8 = 0x40;
+    let table =
+        |name: &str| std::fs::read_to_string(format!("/proc/self/net/{name}")).expect("a table");
+    let route = format!("{ADDRESS} 80 ");
+    let routed = table("ipv6_route")
+        .lines()
+        .any(|line| line.starts_with(&route));
+    let usable = table("if_inet6").lines().any(|line| {
+        let flags = line.split_whitespace().nth(4);
+        let flags = flags.and_then(|flags| u8::from_str_radix(flags, 16).ok());
+        line.starts_with(ADDRESS) && flags.is_some_and(|flags| flags & TENTATIVE == 0)
+    });
+    routed && usable
 }
 
 /// The number of a network namespace as results write it.
