@@ -19,6 +19,8 @@ pub fn named(name: &str) -> Option<fn(&[u8])> {
         "probes" => crate::probes::probes,
         "sshkey" => mig_module_sshkey::fuzzing::examine_all,
         "programs" => mig_module_agentdestroy::fuzzing::identify,
+        "dpkg" => mig_module_pkg::fuzzing::dpkg,
+        "rpm" => mig_module_pkg::fuzzing::rpm,
         "maps" => mig_module_memory::fuzzing::read_maps_and_image,
         _ => return None,
     })

@@ -16,6 +16,8 @@ const TARGETS: &[&str] = &[
     "manifest",
     "worker",
     "configuration",
+    "dpkg",
+    "rpm",
     "maps",
     "netlink",
     "procnet",

@@ -34,6 +34,14 @@ const FOR_TESTS: &[Package] = &[
         name: "iproute2",
         evidence: "/usr/sbin/ip",
     },
+    Package {
+        name: "rpm",
+        evidence: "/usr/bin/rpmbuild",
+    },
+    Package {
+        name: "db5.3-util",
+        evidence: "/usr/bin/db5.3_load",
+    },
 ];
 
 /// Servers to test against, with the file that is wanted. They are unpacked

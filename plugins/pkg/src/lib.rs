@@ -15,6 +15,8 @@
 mod apk;
 mod collection;
 mod dpkg;
+#[doc(hidden)]
+pub mod fuzzing;
 mod installed;
 mod module;
 mod package;

@@ -9,7 +9,7 @@
 mod read;
 mod record;
 
-pub use read::read;
+pub use read::{each, read};
 
 /// Where the database is, below the root.
 pub const DIRECTORY: &str = "var/lib/dpkg";

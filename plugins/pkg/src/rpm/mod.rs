@@ -5,21 +5,21 @@
 //! and leaves the rest unread: a database of hundreds of megabytes costs no
 //! more than a few kilobytes for each package.
 
-mod berkeley;
+pub mod berkeley;
 mod header;
-mod ndb;
+pub mod ndb;
 mod read;
 mod source;
-mod sqlite;
+pub mod sqlite;
 
-pub use read::{DIRECTORIES, read};
+pub use read::{DIRECTORIES, Taking, read};
 
 use crate::Package;
 use crate::trouble::Trouble;
 use source::Source;
 
 /// What a reader hands its finds to.
-trait Take {
+pub trait Take {
     /// A header of this many bytes. A damaged one is noted and the reader goes
     /// on; an error ends it.
     fn header(&mut self, source: &mut dyn Source, length: u64) -> Result<(), Trouble>;

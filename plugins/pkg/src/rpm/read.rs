@@ -1,6 +1,6 @@
 //! Finding rpm's database and reading it.
 
-use super::source::Source;
+use super::source::{Metered, Source};
 use super::{Take, berkeley, header, ndb, sqlite};
 use crate::collection::Collection;
 use crate::sys::{Database, Stamp};
@@ -76,9 +76,16 @@ fn read_steadily(path: &Path, file: &Database, format: Format, collection: &mut 
     for attempt in 1..=ATTEMPTS {
         let before = stamps(path, file);
         collection.rewind(&mark);
-        let mut take = Taking { path, collection };
+        let mut take = Taking {
+            path,
+            collection,
+            left: most_content(path, file),
+        };
         let outcome = match format {
-            Format::Sqlite => sqlite::read(path, file, &mut take),
+            Format::Sqlite => {
+                let log = sqlite::open_log(path, &mut take);
+                sqlite::read(file, log, &mut take)
+            }
             Format::Ndb => ndb::read(file, &mut take),
             Format::Berkeley => berkeley::read(file, &mut take),
         };
@@ -106,16 +113,28 @@ fn stamps(path: &Path, file: &Database) -> (Option<Stamp>, Option<Stamp>) {
     (file.stamp().ok(), log.ok().and_then(|log| log.stamp().ok()))
 }
 
+/// As many bytes as database and log have.
+fn most_content(path: &Path, file: &Database) -> u64 {
+    let log = Database::open(&sqlite::log_of(path));
+    file.length() + log.map_or(0, |log| log.length())
+}
+
 /// Puts what a reader finds into the collection.
-pub(super) struct Taking<'a, 'b> {
+pub struct Taking<'a, 'b> {
     pub path: &'a Path,
     pub collection: &'a mut Collection<'b>,
+    /// Bytes of headers that the database can still hold.
+    pub left: u64,
 }
 
 impl Take for Taking<'_, '_> {
     fn header(&mut self, source: &mut dyn Source, length: u64) -> Result<(), Trouble> {
         self.collection.check()?;
-        match header::read(source, length) {
+        let mut source = Metered {
+            source,
+            left: &mut self.left,
+        };
+        match header::read(&mut source, length) {
             Ok(header) => self.collection.package(Package::of_header(header)),
             Err(trouble @ Trouble::Damaged(_)) => {
                 self.collection.problem(self.path, &trouble);

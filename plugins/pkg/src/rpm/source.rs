@@ -50,6 +50,36 @@ impl Source for &[u8] {
     }
 }
 
+/// Bytes that count against what a database can hold: records that share their
+/// bytes with others could be read without end.
+pub struct Metered<'a> {
+    pub source: &'a mut dyn Source,
+    /// What may still be read or passed over.
+    pub left: &'a mut u64,
+}
+
+impl Metered<'_> {
+    fn count(&mut self, bytes: u64) -> Result<(), Trouble> {
+        *self.left = self.left.checked_sub(bytes).ok_or_else(|| {
+            // This would come again and again: an end, not a note.
+            Trouble::Unsupported("its records share their bytes".to_owned())
+        })?;
+        Ok(())
+    }
+}
+
+impl Source for Metered<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<(), Trouble> {
+        self.count(buffer.len() as u64)?;
+        self.source.read(buffer)
+    }
+
+    fn skip(&mut self, count: u64) -> Result<(), Trouble> {
+        self.count(count)?;
+        self.source.skip(count)
+    }
+}
+
 /// Reads at a place of a file; `what` is there.
 pub fn read_at(file: &Database, buffer: &mut [u8], offset: u64, what: &str) -> Result<(), Trouble> {
     file.read_at(buffer, offset).map_err(|error| {

@@ -8,14 +8,21 @@ use std::path::Path;
 /// A regular file that is open for reading.
 #[derive(Debug)]
 pub struct Database {
-    file: File,
+    content: Content,
     /// Its length when it was opened, in bytes.
     length: u64,
     identity: (u64, u64),
 }
 
+/// Where the bytes are.
+#[derive(Debug)]
+enum Content {
+    File(File),
+    Memory(io::Cursor<Vec<u8>>),
+}
+
 /// A state of a file's content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     length: u64,
     modified: (i64, i64),
@@ -39,8 +46,17 @@ impl Database {
         Ok(Self {
             length: metadata.len(),
             identity: (metadata.dev(), metadata.ino()),
-            file,
+            content: Content::File(file),
         })
+    }
+
+    /// Bytes in place of a file.
+    pub fn in_memory(bytes: Vec<u8>) -> Self {
+        Self {
+            length: bytes.len() as u64,
+            identity: (0, 0),
+            content: Content::Memory(io::Cursor::new(bytes)),
+        }
     }
 
     /// Length in bytes when it was opened.
@@ -58,7 +74,10 @@ impl Database {
     /// # Errors
     /// What the system says.
     pub fn stamp(&self) -> io::Result<Stamp> {
-        let metadata = self.file.metadata()?;
+        let Content::File(file) = &self.content else {
+            return Ok(Stamp::default());
+        };
+        let metadata = file.metadata()?;
         Ok(Stamp {
             length: metadata.len(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
@@ -71,12 +90,26 @@ impl Database {
     /// What the system says; [`io::ErrorKind::UnexpectedEof`] when the file
     /// ends before.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        self.file.read_exact_at(buffer, offset)
+        match &self.content {
+            Content::File(file) => file.read_exact_at(buffer, offset),
+            Content::Memory(bytes) => {
+                let bytes = usize::try_from(offset)
+                    .ok()
+                    .and_then(|offset| bytes.get_ref().get(offset..))
+                    .and_then(|rest| rest.get(..buffer.len()))
+                    .ok_or(io::ErrorKind::UnexpectedEof)?;
+                buffer.copy_from_slice(bytes);
+                Ok(())
+            }
+        }
     }
 }
 
 impl Read for Database {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read(buffer)
+        match &mut self.content {
+            Content::File(file) => file.read(buffer),
+            Content::Memory(bytes) => bytes.read(buffer),
+        }
     }
 }

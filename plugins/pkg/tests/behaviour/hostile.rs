@@ -120,6 +120,28 @@ fn pages_in_circles_come_to_an_end() {
 }
 
 #[test]
+fn records_that_share_their_bytes_come_to_an_end() {
+    // Every slot is the first package.
+    let mut file = ndb::database(&[&header("p", "1", None, 5000)]);
+    let slot = file[32..48].to_vec();
+    file[32..4096]
+        .chunks_exact_mut(16)
+        .for_each(|other| other.copy_from_slice(&slot));
+    let root = Root::new();
+    root.file(ndb::FILE, file);
+    let installed = root.installed();
+    assert!(
+        installed.packages.len() < 10,
+        "{}",
+        installed.packages.len()
+    );
+    assert!(
+        installed.problems[0].contains("its records share their bytes"),
+        "{installed:?}"
+    );
+}
+
+#[test]
 fn sizes_that_cannot_be_are_not_believed() {
     for (at, value) in [
         (0, u32::MAX),

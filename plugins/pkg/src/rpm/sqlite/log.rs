@@ -116,6 +116,11 @@ impl Log {
         self.pages
     }
 
+    /// How many pages are here.
+    pub fn held(&self) -> u64 {
+        self.frames.len() as u64
+    }
+
     /// Whether the newest version of a page is here.
     pub fn holds(&self, page: u32) -> bool {
         self.frames.contains_key(&page)

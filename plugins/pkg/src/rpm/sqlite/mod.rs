@@ -27,16 +27,24 @@ pub fn log_of(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Reads the headers of all packages, in the order of their numbers.
-pub fn read(path: &Path, file: &Database, take: &mut dyn Take) -> Result<(), Trouble> {
-    let log = match Database::open(&log_of(path)) {
-        Ok(log) => log::Log::read(log, &mut || take.check())?,
+/// Opens the log, if there is one.
+pub fn open_log(path: &Path, take: &mut dyn Take) -> Option<Database> {
+    match Database::open(&log_of(path)) {
+        Ok(log) => Some(log),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         // What the log holds is newer than what the file holds.
         Err(error) => {
             take.damaged(format!("its log cannot be read: {error}"));
             None
         }
+    }
+}
+
+/// Reads the headers of all packages, in the order of their numbers.
+pub fn read(file: &Database, log: Option<Database>, take: &mut dyn Take) -> Result<(), Trouble> {
+    let log = match log {
+        Some(log) => log::Log::read(log, &mut || take.check())?,
+        None => None,
     };
     let pages = Pages::new(file, log)?;
     let mut root = None;

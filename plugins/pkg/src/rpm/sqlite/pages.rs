@@ -109,9 +109,15 @@ impl<'a> Pages<'a> {
         self.usable
     }
 
-    /// Number of pages; they are counted from 1.
-    pub fn count(&self) -> u32 {
-        self.count
+    /// How many pages can be there at most, by the sizes of file and log.
+    pub fn present(&self) -> u64 {
+        let logged = self.log.as_ref().map_or(0, Log::held);
+        self.file.length() / self.size as u64 + logged + 1
+    }
+
+    /// How many bytes can be there at most.
+    pub fn bytes(&self) -> u64 {
+        self.present().saturating_mul(self.size as u64)
     }
 
     /// How texts are stored.

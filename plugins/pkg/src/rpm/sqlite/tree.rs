@@ -26,7 +26,7 @@ pub fn walk(
     let mut walk = Walk {
         pages,
         // Every page belongs to one place of one tree.
-        left: pages.count(),
+        left: pages.present(),
         last: None,
         row,
     };
@@ -35,7 +35,7 @@ pub fn walk(
 
 struct Walk<'a, 'b> {
     pages: &'a Pages<'a>,
-    left: u32,
+    left: u64,
     /// The number of the last row.
     last: Option<i64>,
     row: &'a mut Row<'b>,
@@ -95,6 +95,11 @@ impl Walk<'_, '_> {
             return Err(Trouble::damaged("rows are out of order or there twice"));
         }
         self.last = Some(number);
+        if length > self.pages.bytes() {
+            return Err(Trouble::damaged(format!(
+                "row {number} claims {length} bytes"
+            )));
+        }
         let local = local(length, self.pages.usable() as u64);
         let here = usize::try_from(local)
             .ok()
