@@ -38,6 +38,9 @@ pub(crate) enum Kind {
     /// The operation returned and is called again for the next input; payload
     /// as of the end.
     Next = 10,
+    /// What the operation left behind, before the end; payload: JSON. Sent only
+    /// when it was asked for.
+    Diagnosis = 11,
 }
 
 impl Kind {
@@ -53,6 +56,7 @@ impl Kind {
             8 => Kind::Refused,
             9 => Kind::End,
             10 => Kind::Next,
+            11 => Kind::Diagnosis,
             _ => return None,
         })
     }

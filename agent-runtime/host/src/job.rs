@@ -142,6 +142,19 @@ impl<A> Outcome<A> {
     }
 }
 
+/// What an operation left behind in its worker, which a host does not mind but
+/// an author wants to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// Descriptors that are still open.
+    pub descriptors: u64,
+    /// Threads that still run.
+    pub threads: u64,
+    /// Numbers of the system calls that were refused because the manifest
+    /// declares nothing that needs them; arguments may be the reason.
+    pub refused_calls: Vec<i64>,
+}
+
 /// What a module says while it works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {

@@ -51,7 +51,7 @@ mod worker;
 pub use cancel::Cancel;
 pub use inspect::inspect as inspect_bytes;
 pub use inspect::{InspectError, Inspection};
-pub use job::{Ending, Job, Limits, Operation, Outcome, Progress};
+pub use job::{Diagnosis, Ending, Job, Limits, Operation, Outcome, Progress};
 pub use mig_plugin_payload::Document;
 pub use sandbox::{Guard, GuardState, SandboxReport};
 pub use signature::{PluginKeys, PublisherKey};

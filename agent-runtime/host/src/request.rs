@@ -28,6 +28,8 @@ pub(crate) struct Request {
     pub(crate) libraries: Vec<String>,
     pub(crate) limits: Limits,
     pub(crate) profile: Profile,
+    /// Whether to report what the operation leaves behind.
+    pub(crate) diagnose: bool,
     /// Bytes of each input that follows; the operation is called once for each.
     pub(crate) inputs: Vec<u64>,
 }

@@ -70,8 +70,11 @@ fn the_example_keeps_every_promise() {
         "skipped validate refuses parameters of a wrong type: not declared\n",
         "ok      run ends with a result that fits its schema: 1 runs\n",
         "ok      print makes lines of a result: 2 lines\n",
+        "ok      a run closes what it opened and ends its threads: 1 runs\n",
+        "ok      a run makes no system call beyond its capabilities: 1 runs\n",
+        "ok      a run stops when its output is full: 1 runs\n",
         "ok      invented input never crashes an operation: 80 tried\n",
-        "6 promises kept\n",
+        "9 promises kept\n",
     ] {
         assert!(report.contains(line), "{line:?} in {report}");
     }
@@ -94,6 +97,21 @@ fn a_broken_promise_is_named_with_its_evidence() {
             "return fail(host, MIG_CODE_BAD_PARAMETERS, \"the only option is -nouptime\", \"words\");",
             "continue;",
             "BROKEN  options refuses an unknown option: it answers {\"parameters\":{\"nouptime\":false}}",
+        ),
+        (
+            "if (host->cancelled(host->context))",
+            "extern int dup(int);\n    dup(0);\n    if (host->cancelled(host->context))",
+            "BROKEN  a run closes what it opened and ends its threads: {}: 1 descriptors stay open and 0 threads run on",
+        ),
+        (
+            "if (host->cancelled(host->context))",
+            "extern int socket(int, int, int);\n    socket(2, 1, 0);\n    if (host->cancelled(host->context))",
+            "BROKEN  a run makes no system call beyond its capabilities: {}: refused: socket; declare",
+        ),
+        (
+            "if (host->cancelled(host->context))",
+            "for (int i = 0; i < 20; i++)\n        while (host->emit(host->context, MIG_EMIT_ELEMENT, (MigBytes){(const uint8_t *)\"/elements/kernel\", 16}, (MigBytes){(const uint8_t *)\"\\xa0\", 1}))\n            continue;\n    if (host->cancelled(host->context))",
+            "BROKEN  a run stops when its output is full: {}: module `hello` did not stop at its output limit of 64 bytes",
         ),
     ] {
         let Some(output) = changed(from, to, &[]) else {

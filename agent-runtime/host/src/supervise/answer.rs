@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::place;
 use crate::charge;
 use crate::frame::{Frame, Kind};
-use crate::job::{Job, Operation, Progress};
+use crate::job::{Diagnosis, Job, Operation, Progress};
 use crate::sandbox::SandboxReport;
 use crate::text::one_line;
 
@@ -46,6 +46,8 @@ pub(super) struct Answer<'a> {
     pub(super) sandbox: Option<SandboxReport>,
     /// Output was left out.
     pub(super) full: bool,
+    /// What the worker said it was left with.
+    pub(super) diagnosis: Option<Diagnosis>,
     /// Answers to earlier inputs of the same worker.
     pub(super) earlier: Vec<Finished>,
     /// How many of those may come.
@@ -83,6 +85,7 @@ impl<'a> Answer<'a> {
             code: None,
             sandbox: None,
             full: false,
+            diagnosis: None,
             earlier: Vec::new(),
             more: 0,
         }
@@ -140,6 +143,11 @@ impl<'a> Answer<'a> {
             }
             Kind::End => {
                 self.code = Some(code_of(frame)?);
+                Ok(())
+            }
+            Kind::Diagnosis => {
+                let diagnosis = serde_json::from_slice(frame.payload);
+                self.diagnosis = Some(diagnosis.map_err(|_| "sent a malformed diagnosis")?);
                 Ok(())
             }
             Kind::Next => self.next(code_of(frame)?),

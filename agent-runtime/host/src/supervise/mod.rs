@@ -14,7 +14,7 @@ use mig_plugin_payload::{Document, FieldError, Manifest, Strictness, encode};
 use serde_json::{Map, Value};
 
 use crate::cancel::Cancel;
-use crate::job::{Ending, Job, Operation, Outcome, Progress};
+use crate::job::{Diagnosis, Ending, Job, Operation, Outcome, Progress};
 use crate::request::Request;
 use crate::sandbox::Profile;
 use crate::store::{Entry, ModuleStore};
@@ -52,14 +52,25 @@ impl ModuleStore {
             .map(Answered::into_document)
     }
 
+    /// As [`ModuleStore::run`], with a report on what the module left behind in
+    /// its worker when it returned. For checking modules, not for using them:
+    /// refused system calls go through a signal handler.
+    pub fn diagnose(&self, job: &Job<'_>, cancel: &Cancel) -> (Outcome, Option<Diagnosis>) {
+        let (outcome, diagnosis) = match self.attempt(job, cancel, &mut |_| {}, true) {
+            Ok(done) => done,
+            Err(reason) => (not_run(job, Ending::Failed, reason), None),
+        };
+        (outcome.map(Answered::into_value), diagnosis)
+    }
+
     fn outcome(
         &self,
         job: &Job<'_>,
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> Outcome<Answered> {
-        match self.attempt(job, cancel, progress) {
-            Ok(outcome) => outcome,
+        match self.attempt(job, cancel, progress, false) {
+            Ok((outcome, _)) => outcome,
             Err(reason) => not_run(job, Ending::Failed, reason),
         }
     }
@@ -70,7 +81,8 @@ impl ModuleStore {
         job: &Job<'_>,
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Outcome<Answered>, String> {
+        diagnose: bool,
+    ) -> Result<(Outcome<Answered>, Option<Diagnosis>), String> {
         let name = one_line(job.module, 64);
         let entry = self
             .entry(job.module)
@@ -82,22 +94,28 @@ impl ModuleStore {
         let input = match parameters(job, &entry.info.manifest) {
             Ok(input) => input,
             Err(complaint) => {
-                return Ok(Outcome {
+                let outcome = Outcome {
                     field: Some(complaint.field.clone()),
                     ..not_run(job, Ending::Failed, complaint.to_string())
-                });
+                };
+                return Ok((outcome, None));
             }
         };
         let input = encode(&input)
             .map_err(|error| format!("input for module `{name}` cannot be sent: {error}"))?;
         if cancel.is_cancelled() {
             let reason = format!("module `{name}` was cancelled before it started");
-            return Ok(not_run(job, Ending::Cancelled, reason));
+            return Ok((not_run(job, Ending::Cancelled, reason), None));
         }
         let manifest = &entry.info.manifest;
         let mut answer = Answer::new(job, manifest, progress);
-        let end = self.follow(job, entry, &[input], cancel, &mut answer)?;
-        Ok(verdict::judge(job, manifest, answer, &end))
+        let request = Request {
+            diagnose,
+            ..request(job, entry, std::slice::from_ref(&input))
+        };
+        let end = self.follow(job, entry, &request, &[input], cancel, &mut answer)?;
+        let diagnosis = answer.diagnosis.take();
+        Ok((verdict::judge(job, manifest, answer, &end), diagnosis))
     }
 
     /// Has one worker answer all inputs, one after the other.
@@ -105,12 +123,12 @@ impl ModuleStore {
         &self,
         job: &Job<'_>,
         entry: &Entry,
+        request: &Request,
         inputs: &[Vec<u8>],
         cancel: &Cancel,
         answer: &mut Answer<'_>,
     ) -> Result<End, String> {
         let name = &entry.info.manifest.name;
-        let request = request(job, entry, inputs);
         let module = entry
             .source
             .descriptor()
@@ -153,6 +171,7 @@ fn request(job: &Job<'_>, entry: &Entry, inputs: &[Vec<u8>]) -> Request {
         libraries: entry.libraries.clone(),
         limits: job.limits,
         profile: Profile::of(&entry.info.manifest, job.operation),
+        diagnose: false,
         inputs: inputs.iter().map(|input| input.len() as u64).collect(),
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::answer::{Answer, Finished};
-use super::{Answered, document, verdict};
+use super::{Answered, document, request, verdict};
 use crate::cancel::Cancel;
 use crate::job::{Ending, Job, Limits, Operation};
 use crate::store::{Entry, ModuleStore};
@@ -120,7 +120,8 @@ impl ModuleStore {
         let manifest = &entry.info.manifest;
         let mut ignore = |_| {};
         let mut answer = Answer::new(job, manifest, &mut ignore).with_inputs(batch.len());
-        let end = match self.follow(job, entry, batch, cancel, &mut answer) {
+        let request = request(job, entry, batch);
+        let end = match self.follow(job, entry, &request, batch, cancel, &mut answer) {
             Ok(end) => end,
             Err(reason) => return vec![Err(reason)],
         };

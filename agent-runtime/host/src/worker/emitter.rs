@@ -137,6 +137,11 @@ impl Emitter {
         1
     }
 
+    /// Threads that are the emitter's own.
+    pub(super) fn threads(&self) -> u64 {
+        u64::from(self.lock().assisted)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

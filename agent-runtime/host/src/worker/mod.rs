@@ -17,8 +17,11 @@ use std::os::unix::ffi::OsStrExt;
 use mig_plugin_abi::{MigBytes, MigPlugin};
 
 use crate::frame::Kind;
+use crate::job::Diagnosis;
 use crate::request::Request;
 use crate::sandbox::SandboxReport;
+use crate::sys::diagnosis::{self, Counts};
+use crate::sys::seccomp::Refusal;
 use crate::sys::spawn::{WORKER_NAME, WORKER_VARIABLE};
 use crate::sys::{confine, descriptors, process, seccomp, signals};
 use emitter::Emitter;
@@ -71,19 +74,45 @@ fn work(host: i32, statics: &[StaticModule]) -> std::io::Result<()> {
     // Their files must be reached before the file system is closed. They come
     // from the system's own directories, which are trusted like the kernel.
     let preloaded = load::libraries(&request.libraries);
+    let counts = match request.diagnose {
+        true => Some(Counts::prepare(request.limits.descriptors)?),
+        false => None,
+    };
     confine::restrict(
         &request.profile,
         &request.limits,
         module.as_ref().map(AsFd::as_fd),
+        refusal(&request),
         &mut report,
     );
     let report = serde_json::to_vec(&report).unwrap_or_default();
     emitter.send_now(Kind::Ready, b"", &report);
-    if let Err(why) = preloaded.and_then(|()| perform(&request, &inputs, module, statics, emitter))
+    if let Err(why) =
+        preloaded.and_then(|()| perform(&request, &inputs, module, statics, emitter, counts))
     {
         emitter.send_now(Kind::Refused, b"", why.as_bytes());
     }
     Ok(())
+}
+
+fn refusal(request: &Request) -> Refusal {
+    match request.diagnose {
+        true => Refusal::Recorded,
+        false => Refusal::Error,
+    }
+}
+
+/// What is there that was not there before the operation, as JSON.
+fn diagnose(counts: &Counts, emitter: &Emitter) -> Vec<u8> {
+    let refused_calls = diagnosis::refused();
+    let (descriptors, threads) = counts.left_over(emitter.threads());
+    let left = Diagnosis {
+        descriptors,
+        threads,
+        refused_calls,
+    };
+    // Numbers: this cannot fail.
+    serde_json::to_vec(&left).unwrap_or_default()
 }
 
 /// Frees descriptors 0 to 2 for the module: an empty input, and stray output
@@ -105,6 +134,7 @@ fn perform(
     module: Option<OwnedFd>,
     statics: &[StaticModule],
     emitter: &'static Emitter,
+    mut counts: Option<Counts>,
 ) -> Result<(), String> {
     let plugin = match module {
         Some(file) => load::dynamic(file, request)?,
@@ -112,9 +142,12 @@ fn perform(
     };
     if request.profile.without_files() {
         // Where seccomp is missing the report already says so.
-        let _unavailable = seccomp::forbid_files();
+        let _unavailable = seccomp::forbid_files(refusal(request));
     }
     let host = table::host(emitter);
+    if let Some(counts) = &mut counts {
+        counts.begin();
+    }
     let mut inputs = inputs.iter().peekable();
     while let Some(input) = inputs.next() {
         // SAFETY: `load` checked the table; the host table and both byte ranges
@@ -129,6 +162,10 @@ fn perform(
         match inputs.peek() {
             Some(_) => emitter.next(code),
             None => {
+                if let Some(counts) = &counts {
+                    let left = diagnose(counts, emitter);
+                    emitter.send_now(Kind::Diagnosis, b"", &left);
+                }
                 emitter.send_now(Kind::End, b"", &code.to_le_bytes());
             }
         }

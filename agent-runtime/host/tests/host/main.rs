@@ -3,6 +3,7 @@
 
 mod c_plugins;
 mod capabilities;
+mod diagnosis;
 mod doomed_host;
 mod dynamic;
 mod embedding;

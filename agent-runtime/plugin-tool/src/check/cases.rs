@@ -1,8 +1,9 @@
 //! The promises, in the order they are tried.
 
+use super::calls::name_of;
 use super::invent::Inventor;
 use super::{Subject, Verdict};
-use mig_host::{Ending, Operation, Outcome};
+use mig_host::{Diagnosis, Ending, Operation, Outcome};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use std::time::Duration;
 const CANCEL: Duration = Duration::from_millis(100);
 /// How long it is left alone before.
 const HEAD_START: Duration = Duration::from_millis(30);
+/// Output of a run that hardly may say anything, in bytes.
+const LITTLE: u64 = 64;
 /// Inventions per operation.
 const INVENTIONS: usize = 40;
 /// Longest quotation of an input, in characters.
@@ -19,7 +22,7 @@ const QUOTED: usize = 200;
 type Promise = (&'static str, fn(&Subject) -> Verdict);
 
 /// All promises.
-pub const ALL: [Promise; 9] = [
+pub const ALL: [Promise; 12] = [
     ("describe answers the manifest", describe),
     ("options gives help", help),
     ("options refuses an unknown option", unknown_option),
@@ -27,6 +30,12 @@ pub const ALL: [Promise; 9] = [
     ("validate refuses parameters of a wrong type", wrong_types),
     ("run ends with a result that fits its schema", results),
     ("print makes lines of a result", print),
+    (
+        "a run closes what it opened and ends its threads",
+        leftovers,
+    ),
+    ("a run makes no system call beyond its capabilities", calls),
+    ("a run stops when its output is full", full),
     ("a cancelled run ends within 100 ms", cancel),
     ("invented input never crashes an operation", inventions),
 ];
@@ -194,6 +203,70 @@ fn print(subject: &Subject) -> Verdict {
             }
         }
         Ok(Verdict::Kept(format!("{lines} lines")))
+    })
+}
+
+/// What the runs with the known parameters left behind.
+fn diagnoses(subject: &Subject) -> Result<Vec<(&Value, Diagnosis)>, Verdict> {
+    let tried = subject.parameters.iter().map(|input| {
+        let (outcome, diagnosis) = subject.diagnose(input.clone());
+        match (subject.fault(&outcome), diagnosis) {
+            (Some(fault), _) => Err(Verdict::Broken(format!("{}: {fault}", quoted(input)))),
+            (None, Some(diagnosis)) => Ok((input, diagnosis)),
+            (None, None) => Err(Verdict::Skipped("the worker said nothing".to_owned())),
+        }
+    });
+    tried.collect()
+}
+
+fn leftovers(subject: &Subject) -> Verdict {
+    settled(|| {
+        let diagnoses = diagnoses(subject)?;
+        for (input, found) in &diagnoses {
+            if found.descriptors > 0 || found.threads > 0 {
+                return Err(Verdict::Broken(format!(
+                    "{}: {} descriptors stay open and {} threads run on",
+                    quoted(input),
+                    found.descriptors,
+                    found.threads
+                )));
+            }
+        }
+        Ok(Verdict::Kept(format!("{} runs", diagnoses.len())))
+    })
+}
+
+fn calls(subject: &Subject) -> Verdict {
+    settled(|| {
+        let diagnoses = diagnoses(subject)?;
+        for (input, found) in &diagnoses {
+            if !found.refused_calls.is_empty() {
+                let names: Vec<_> = found
+                    .refused_calls
+                    .iter()
+                    .map(|call| name_of(*call))
+                    .collect();
+                return Err(Verdict::Broken(format!(
+                    "{}: refused: {}; declare what needs them or leave them out",
+                    quoted(input),
+                    names.join(", ")
+                )));
+            }
+        }
+        Ok(Verdict::Kept(format!("{} runs", diagnoses.len())))
+    })
+}
+
+/// With hardly any room for output a run ends soon and in good order.
+fn full(subject: &Subject) -> Verdict {
+    settled(|| {
+        for input in &subject.parameters {
+            let outcome = subject.run_with_output(input.clone(), LITTLE);
+            if let Some(fault) = subject.fault(&outcome) {
+                return Err(Verdict::Broken(format!("{}: {fault}", quoted(input))));
+            }
+        }
+        Ok(Verdict::Kept(format!("{} runs", subject.parameters.len())))
     })
 }
 

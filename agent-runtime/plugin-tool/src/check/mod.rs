@@ -1,5 +1,6 @@
 //! Conformance: what a host relies on, tried on a real plugin in real workers.
 
+mod calls;
 mod cases;
 mod invent;
 
@@ -7,7 +8,7 @@ use crate::arguments::Check;
 use crate::error::Error;
 use crate::files;
 use mig_host::inspect::{MAX_PLUGIN_BYTES, inspect};
-use mig_host::{Cancel, Ending, Job, Limits, ModuleStore, Operation, Outcome, StoreOptions};
+use mig_host::{Cancel, Diagnosis, Ending, Job, ModuleStore, Operation, Outcome, StoreOptions};
 use mig_plugin_payload::Manifest;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -115,6 +116,19 @@ impl Subject {
         self.job(operation, input, &Cancel::new())
     }
 
+    /// Runs with room for so many bytes of output.
+    pub fn run_with_output(&self, input: Value, output: u64) -> Outcome {
+        let mut job = self.described(Operation::Run, input);
+        job.limits.output = output;
+        self.store.run(&job, &Cancel::new(), &mut |_| {})
+    }
+
+    /// Runs, and says what was left behind.
+    pub fn diagnose(&self, input: Value) -> (Outcome, Option<Diagnosis>) {
+        let job = self.described(Operation::Run, input);
+        self.store.diagnose(&job, &Cancel::new())
+    }
+
     /// Starts a run and cancels it after `delay`.
     pub fn cancelled(&self, input: Value, delay: Duration) -> Tried {
         let cancel = Cancel::new();
@@ -139,12 +153,14 @@ impl Subject {
     }
 
     fn job(&self, operation: Operation, input: Value, cancel: &Cancel) -> Outcome {
-        let mut job = Job::new(&self.manifest.name, operation, input);
-        job.limits = Limits {
-            wall: self.wall,
-            ..Limits::default()
-        };
+        let job = self.described(operation, input);
         self.store.run(&job, cancel, &mut |_| {})
+    }
+
+    fn described(&self, operation: Operation, input: Value) -> Job<'_> {
+        let mut job = Job::new(&self.manifest.name, operation, input);
+        job.limits.wall = self.wall;
+        job
     }
 
     /// The evidence, when an operation did not end as a well-behaved module

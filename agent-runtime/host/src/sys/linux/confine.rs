@@ -33,6 +33,7 @@ pub(crate) fn restrict(
     profile: &Profile,
     limits: &Limits,
     module: Option<BorrowedFd<'_>>,
+    refusal: seccomp::Refusal,
     report: &mut SandboxReport,
 ) {
     report.note(Guard::FirstToGo, limits::first_to_go());
@@ -47,7 +48,7 @@ pub(crate) fn restrict(
     report.guards.push(landlock_state(profile, module));
     report.note(Guard::Capabilities, capabilities::keep_declared(profile));
     // Last, because it forbids what the others use.
-    report.note(Guard::Seccomp, seccomp::restrict(profile));
+    report.note(Guard::Seccomp, seccomp::restrict(profile, refusal));
 }
 
 fn no_new_privileges() -> io::Result<()> {

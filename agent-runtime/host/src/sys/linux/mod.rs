@@ -3,6 +3,7 @@
 pub(crate) mod capabilities;
 pub(crate) mod confine;
 pub(crate) mod descriptors;
+pub(crate) mod diagnosis;
 pub(crate) mod event;
 pub(crate) mod landlock;
 pub(crate) mod libraries;

@@ -76,10 +76,10 @@ pub(crate) enum Error {
 
 /// Puts the filters for the whole life of the worker on the calling thread and
 /// all it starts.
-pub(crate) fn restrict(profile: &Profile) -> Result<(), Error> {
+pub(crate) fn restrict(profile: &Profile, refusal: Refusal) -> Result<(), Error> {
     install(
         allowed(profile)?,
-        SeccompAction::Errno(libc::EPERM as u32),
+        refusal.action(libc::EPERM),
         SeccompAction::Allow,
     )?;
     install(
@@ -90,12 +90,30 @@ pub(crate) fn restrict(profile: &Profile) -> Result<(), Error> {
 }
 
 /// Takes away opening files by path, once the module is loaded.
-pub(crate) fn forbid_files() -> Result<(), Error> {
+pub(crate) fn forbid_files(refusal: Refusal) -> Result<(), Error> {
     install(
         named(syscalls::FILES_BY_PATH),
         SeccompAction::Allow,
-        SeccompAction::Errno(libc::EACCES as u32),
+        refusal.action(libc::EACCES),
     )
+}
+
+/// How a call is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// By an error.
+    Error,
+    /// By a signal, whose handler takes it down and answers with an error.
+    Recorded,
+}
+
+impl Refusal {
+    fn action(self, error: libc::c_int) -> SeccompAction {
+        match self {
+            Refusal::Error => SeccompAction::Errno(error as u32),
+            Refusal::Recorded => SeccompAction::Trap,
+        }
+    }
 }
 
 fn install(rules: Rules, otherwise: SeccompAction, matching: SeccompAction) -> Result<(), Error> {
