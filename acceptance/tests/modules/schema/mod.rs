@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use mig_acceptance::PLUGINS;
-use mig_plugin_payload::Manifest;
+use mig_plugin_payload::{Manifest, ResultSchema};
 use serde_json::Value;
 
 use fields::{Field, fields, result_schema};
@@ -35,30 +35,53 @@ fn manifest(module: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The schema of a module's whole result, as JSON.
-fn schema_of(module: &str) -> Value {
-    let manifest: Value = serde_json::from_slice(&manifest(module)).expect("JSON");
-    result_schema(&manifest)
+/// What a module declares of its results.
+struct Declared {
+    /// The whole result, as JSON.
+    json: Value,
+    /// The same as the host understands it.
+    schema: ResultSchema,
+    /// Places where a text may leave the machine: open, and able to hold one.
+    open_texts: BTreeSet<String>,
 }
 
-/// What the host does in privacy mode: `None` when nothing of the document
-/// leaves the machine.
-fn masked(module: &str, document: &Value) -> Option<Value> {
-    let manifest = Manifest::parse(&manifest(module)).expect("a manifest");
-    let schema = manifest.result();
-    schema.validate(document, true).ok()?;
-    Some(schema.mask(document.clone()))
-}
+impl Declared {
+    fn by(module: &str) -> Self {
+        let bytes = manifest(module);
+        let json = result_schema(&serde_json::from_slice(&bytes).expect("JSON"));
+        let open_texts = fields(&json)
+            .into_iter()
+            .filter(|field| field.may_be_text && field.class.as_deref() == Some("open"))
+            // A choice among words of the manifest tells nothing else.
+            .filter(|field| !field.schema["enum"].is_array())
+            .map(|field| field.path)
+            .collect();
+        Self {
+            json,
+            schema: Manifest::parse(&bytes).expect("a manifest").result(),
+            open_texts,
+        }
+    }
 
-/// Places where a text may leave the machine: open, and able to hold one.
-fn open_texts(module: &str) -> BTreeSet<String> {
-    fields(&schema_of(module))
-        .into_iter()
-        .filter(|field| field.may_be_text && field.class.as_deref() == Some("open"))
-        // A choice among words of the manifest tells nothing else.
-        .filter(|field| !field.schema["enum"].is_array())
-        .map(|field| field.path)
-        .collect()
+    /// What the host does in privacy mode: `None` when nothing of the document
+    /// leaves the machine.
+    fn masked(&self, document: &Value) -> Option<Value> {
+        self.schema.validate(document, true).ok()?;
+        Some(self.schema.mask(document.clone()))
+    }
+
+    /// Checks that what left the machine holds markers of open places only.
+    #[track_caller]
+    fn assert_nothing_survives(&self, what: &str, document: &Document, left: &str) {
+        for marker in markers(left) {
+            let place = document.places.get(&marker);
+            let place = place.map_or("nowhere", String::as_str);
+            assert!(
+                self.open_texts.contains(place),
+                "{what}: {marker} of `{place}` survives: {left}"
+            );
+        }
+    }
 }
 
 /// Every document that a dishonest module could send instead of a result.
@@ -67,52 +90,40 @@ fn hostile_documents(schema: &Value) -> Vec<(String, Document)> {
         ("as declared".to_owned(), document(schema, Vice::None)),
         ("undeclared".to_owned(), document(schema, Vice::Undeclared)),
     ];
+    // The fields themselves and what they stand in.
+    let mut places = BTreeSet::new();
     for Field { path, .. } in fields(schema) {
-        // The field itself and what it stands in.
-        let mut place = path.as_str();
-        loop {
-            for how in 0..4 {
-                let made = document(schema, Vice::Wrong(place, how));
-                documents.push((format!("{place}, wrong type {how}"), made));
-            }
-            match place.rfind(['.', '[']) {
-                Some(end) => place = &place[..end],
-                None => break,
-            }
+        let ends = path.match_indices(['.', '[']).map(|(end, _)| end);
+        places.extend(ends.map(|end| path[..end].to_owned()));
+        places.insert(path);
+    }
+    for place in places {
+        for how in 0..4 {
+            let made = document(schema, Vice::Wrong(&place, how));
+            documents.push((format!("{place}, wrong type {how}"), made));
         }
     }
     documents
 }
 
-/// Checks that what left the machine holds markers of open places only.
-#[track_caller]
-fn assert_nothing_survives(module: &str, what: &str, document: &Document, left: &str) {
-    let open = open_texts(module);
-    for marker in markers(left) {
-        let place = document
-            .places
-            .get(&marker)
-            .map_or("nowhere", String::as_str);
-        assert!(
-            open.contains(place),
-            "{module}: {what}: {marker} of `{place}` survives: {left}"
-        );
-    }
-}
-
 #[test]
 fn nothing_survives_that_was_not_declared_open() {
     for_each_module(|module| {
-        let documents = hostile_documents(&schema_of(module));
+        let declared = Declared::by(module);
+        let documents = hostile_documents(&declared.json);
         assert!(
             !documents[0].1.places.is_empty(),
             "{module}: nothing to hide"
         );
         let mut left = 0;
         for (what, document) in &documents {
-            if let Some(masked) = masked(module, &document.value) {
+            if let Some(masked) = declared.masked(&document.value) {
                 left += 1;
-                assert_nothing_survives(module, what, document, &masked.to_string());
+                declared.assert_nothing_survives(
+                    &format!("{module}: {what}"),
+                    document,
+                    &masked.to_string(),
+                );
             }
         }
         assert!(left >= 2, "{module}: at least the honest ones get through");
@@ -129,7 +140,7 @@ fn every_open_text_was_reviewed() {
             .find(|(name, _)| *name == module)
             .expect("an entry");
         let listed: BTreeSet<String> = list.iter().map(|(place, _)| (*place).to_owned()).collect();
-        let declared = open_texts(module);
+        let declared = Declared::by(module).open_texts;
         let unreviewed: Vec<&String> = declared.difference(&listed).collect();
         assert!(
             unreviewed.is_empty(),
@@ -143,7 +154,7 @@ fn every_open_text_was_reviewed() {
 #[test]
 fn every_field_has_a_class() {
     for_each_module(|module| {
-        for Field { path, class, .. } in fields(&schema_of(module)) {
+        for Field { path, class, .. } in fields(&Declared::by(module).json) {
             assert!(class.is_some(), "{module}: `{path}` has no privacy class");
         }
     });
@@ -152,11 +163,9 @@ fn every_field_has_a_class() {
 #[test]
 fn what_is_masked_is_still_a_result_of_the_module() {
     for_each_module(|module| {
-        let schema = Manifest::parse(&manifest(module))
-            .expect("a manifest")
-            .result();
+        let Declared { json, schema, .. } = Declared::by(module);
         for vice in [Vice::None, Vice::Examples] {
-            let document = document(&schema_of(module), vice);
+            let document = document(&json, vice);
             if let Err(violation) = schema.validate(&document.value, false) {
                 panic!("{module}: {vice:?}: {violation}");
             }

@@ -9,7 +9,7 @@ use mig_acceptance::{Configuration, PLUGINS};
 use serde_json::{Value, json};
 
 use super::hostile::{Vice, document};
-use super::{assert_nothing_survives, fields, for_each_module, manifest, schema_of};
+use super::{Declared, fields, for_each_module, manifest};
 use crate::setup::{Machine, fed};
 
 /// Makes a plugin file that says of itself what `module` says, and gives back
@@ -71,13 +71,14 @@ fn a_dishonest_module_gets_no_secret_past_the_agent() {
     );
     for_each_module(|module| {
         let name = format!("parrot-{module}");
-        let schema = schema_of(module);
+        let declared = Declared::by(module);
+        let schema = &declared.json;
         let answer = |machine: &Machine, document: &Value| {
             let message = json!({"class": "parameters", "parameters": document}).to_string();
             fed(&mut machine.agent(&name), &message)
         };
         // Without privacy mode everything declared arrives: the bird can talk.
-        let honest = document(&schema, Vice::None);
+        let honest = document(schema, Vice::None);
         let said = answer(&open, &honest.value);
         let result: Value = serde_json::from_str(&said.stdout).expect("JSON");
         assert_eq!(
@@ -86,18 +87,18 @@ fn a_dishonest_module_gets_no_secret_past_the_agent() {
         );
 
         for vice in [Vice::None, Vice::Undeclared] {
-            let document = document(&schema, vice);
+            let document = document(schema, vice);
             let said = answer(&private, &document.value);
             let result: Value = serde_json::from_str(&said.stdout).expect("JSON");
             assert_eq!(result["success"], true, "{module}: {vice:?}: {said:?}");
-            assert_nothing_survives(module, "stdout", &document, &said.stdout);
-            assert_nothing_survives(module, "stderr", &document, &said.stderr);
+            declared.assert_nothing_survives(&format!("{module}: stdout"), &document, &said.stdout);
+            declared.assert_nothing_survives(&format!("{module}: stderr"), &document, &said.stderr);
         }
         // What does not fit is not even quoted.
-        let broken = fields::fields(&schema)
+        let broken = fields::fields(schema)
             .into_iter()
-            .map(|field| document(&schema, Vice::Wrong(&field.path, 3)))
-            .find(|document| super::masked(module, &document.value).is_none());
+            .map(|field| document(schema, Vice::Wrong(&field.path, 3)))
+            .find(|document| declared.masked(&document.value).is_none());
         if let Some(document) = broken {
             let said = answer(&private, &document.value);
             assert_ne!(said.code, 0, "{module}: {said:?}");
