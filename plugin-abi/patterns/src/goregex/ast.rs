@@ -70,6 +70,27 @@ pub struct Group {
 }
 
 impl Ast {
+    /// The one text that the pattern matches, if it is `^text$`. Text with
+    /// U+FFFD also matches bad bytes, so that is no fixed text.
+    pub fn whole_text(&self) -> Option<String> {
+        let Ast::Concat(nodes) = self else {
+            return None;
+        };
+        let [
+            Ast::Position(Position::TextStart),
+            middle @ ..,
+            Ast::Position(Position::TextEnd),
+        ] = nodes.as_slice()
+        else {
+            return None;
+        };
+        let letters = middle.iter().map(|node| match node {
+            Ast::Char(c) if *c != char::REPLACEMENT_CHARACTER => Some(*c),
+            _ => None,
+        });
+        letters.collect()
+    }
+
     /// Whether nested counted repetitions multiply to at most `limit`, the way
     /// Go counts them.
     pub(super) fn repeats_within(&self, limit: u32) -> bool {

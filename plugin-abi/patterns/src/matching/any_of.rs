@@ -19,25 +19,18 @@ impl AnyOf {
     /// A filter over whole texts; `None` when it does not pay, or when all
     /// together are too large while each alone is not.
     pub fn texts(patterns: &[Ast]) -> Option<Self> {
-        let worthwhile = patterns.len() >= WORTHWHILE;
-        worthwhile.then(|| Self::all_texts(patterns)).flatten()
-    }
-
-    /// [`texts`](Self::texts) of however few patterns, for callers whose filter
-    /// knows more than these.
-    pub fn all_texts(patterns: &[Ast]) -> Option<Self> {
         Self::build(patterns, goregex::lower::text, true)
     }
 
     /// A filter over blocks of complete lines, see [`goregex::lower::block`].
     pub fn blocks(patterns: &[Ast]) -> Option<Self> {
-        let worthwhile = patterns.len() >= WORTHWHILE;
-        worthwhile
-            .then(|| Self::build(patterns, goregex::lower::block, false))
-            .flatten()
+        Self::build(patterns, goregex::lower::block, false)
     }
 
     fn build(patterns: &[Ast], lower: fn(&Ast) -> Hir, utf8: bool) -> Option<Self> {
+        if patterns.len() < WORTHWHILE {
+            return None;
+        }
         let trees: Vec<Hir> = patterns.iter().map(lower).collect();
         let regex = meta::Builder::new()
             .configure(configuration().utf8_empty(utf8))

@@ -2,12 +2,14 @@
 //! file content.
 
 pub mod any_of;
+mod candidates;
 mod line;
 mod stream;
 pub mod text;
 pub mod transcribe;
 
 pub use any_of::AnyOf;
+pub use candidates::Candidates;
 pub use line::{LinePattern, LineScratch};
 pub use stream::LongLine;
 pub use text::TextPattern;

@@ -28,6 +28,11 @@ impl TextPattern {
         Ok(Self { regex })
     }
 
+    /// Memory that the compiled pattern takes, in bytes.
+    pub fn memory(&self) -> usize {
+        self.regex.memory_usage() + size_of::<Self>()
+    }
+
     /// Working memory for [`is_match`](Self::is_match); one per thread.
     pub fn cache(&self) -> meta::Cache {
         self.regex.create_cache()

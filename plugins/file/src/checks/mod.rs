@@ -6,5 +6,5 @@ mod plan;
 pub mod verdict;
 
 pub use kind::{Algorithm, Algorithms, Digest, Kind};
-pub use name::{FilterCache, NameCache};
+pub use name::{NameAnswers, NameCache};
 pub use plan::{Check, Plan, PlannedSearch, Test};

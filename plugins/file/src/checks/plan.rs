@@ -1,6 +1,6 @@
 //! From parameters to compiled checks.
 
-use super::name::{NameFilter, NamePattern};
+use super::name::{NameIndex, NamePattern, NamePatterns};
 use super::verdict::ContentCheck;
 use super::{Algorithm, Algorithms, Digest, Kind};
 use crate::parameters::{Mtime, Parameters, Search, Size, pattern_of};
@@ -24,8 +24,8 @@ pub struct Plan {
     pub lines_filter: Option<AnyOf>,
     /// Name patterns, each once.
     pub names: Vec<NamePattern>,
-    /// Rejects names that no pattern matches.
-    pub names_filter: Option<NameFilter>,
+    /// Tells which of them may match a name.
+    pub names_index: NameIndex,
     /// A name that no pattern matches satisfies no search.
     pub needs_name: bool,
     /// Start of the run, nanoseconds since the epoch.
@@ -165,8 +165,8 @@ impl Plan {
             searches,
             lines_filter: AnyOf::blocks(&line_trees),
             lines: builder.lines,
-            names_filter: NameFilter::new(&builder.names),
-            names: builder.names,
+            names_index: NameIndex::new(&builder.names.list),
+            names: builder.names.list,
             needs_name,
             now,
         })
@@ -199,7 +199,7 @@ impl Plan {
 struct Builder {
     lines: Vec<LinePattern>,
     line_numbers: HashMap<String, usize>,
-    names: Vec<NamePattern>,
+    names: NamePatterns,
     name_numbers: HashMap<String, usize>,
 }
 
@@ -353,8 +353,8 @@ impl Builder {
         if let Some(&number) = self.name_numbers.get(pattern) {
             return Ok(number);
         }
-        self.names.push(NamePattern::new(pattern)?);
-        let number = self.names.len() - 1;
+        self.names.push(pattern)?;
+        let number = self.names.list.len() - 1;
         self.name_numbers.insert(pattern.to_owned(), number);
         Ok(number)
     }

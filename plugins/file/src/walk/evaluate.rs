@@ -4,7 +4,7 @@ use super::Run;
 use super::directory::Directory;
 use super::queue::Large;
 use super::target::{Target, Unreadable};
-use crate::checks::{FilterCache, NameCache, Plan, PlannedSearch, Test, verdict};
+use crate::checks::{NameAnswers, NameCache, Plan, PlannedSearch, Test, verdict};
 use crate::content::{Pass, PassError, Subject, Verdicts};
 use crate::results::{Finds, mode_string};
 use crate::sys::{self, FileType, Stat};
@@ -25,15 +25,13 @@ pub struct Evaluator<'r> {
     pass: Pass<'r>,
     finds: Finds,
     names: Vec<NameCache>,
-    names_filter: Option<FilterCache>,
     modes: Vec<Option<meta::Cache>>,
     /// Searches that the file may still satisfy.
     candidates: Vec<usize>,
     /// Whether a check holds, for searches whose checks report alone; by number
     /// among all checks.
     holding: Vec<bool>,
-    /// Whether a name pattern matches this name, once asked.
-    name_answers: Vec<Option<bool>>,
+    name_answers: NameAnswers,
 }
 
 impl<'r> Evaluator<'r> {
@@ -46,11 +44,10 @@ impl<'r> Evaluator<'r> {
             pass: Pass::new(plan, run.cancelled),
             finds: Finds::new(plan.searches.len()),
             names: plan.names.iter().map(|_| None).collect(),
-            names_filter: plan.names_filter.as_ref().map(|filter| filter.cache()),
             modes: (0..plan.checks()).map(|_| None).collect(),
             candidates: Vec::new(),
             holding: vec![false; plan.checks()],
-            name_answers: vec![None; plan.names.len()],
+            name_answers: NameAnswers::new(plan.names.len()),
         }
     }
 
@@ -92,8 +89,8 @@ impl<'r> Evaluator<'r> {
         let plan = self.plan;
         self.candidates.clear();
         let name = target.name.to_bytes();
-        let hopeless = self.is_hopeless(name);
-        if hopeless && plan.needs_name {
+        let possible = plan.names_index.prepare(name, &mut self.name_answers);
+        if !possible && plan.needs_name {
             return;
         }
         for member in target.directory.scope.members() {
@@ -102,7 +99,7 @@ impl<'r> Evaluator<'r> {
                 self.candidates.push(member.search);
             }
         }
-        self.check_names(name, hopeless);
+        self.check_names(name);
         if self.candidates.is_empty() {
             return;
         }
@@ -132,18 +129,9 @@ impl<'r> Evaluator<'r> {
         self.run.error("stat", &target.path(), error);
     }
 
-    /// Whether no name pattern matches, as far as that can be told quickly.
-    fn is_hopeless(&mut self, name: &[u8]) -> bool {
-        match (&self.plan.names_filter, &mut self.names_filter) {
-            (Some(filter), Some(cache)) => !filter.may_match(cache, name),
-            _ => false,
-        }
-    }
-
-    fn check_names(&mut self, name: &[u8], hopeless: bool) {
+    /// Asks the name patterns that may match.
+    fn check_names(&mut self, name: &[u8]) {
         let plan = self.plan;
-        // When no pattern matches, all answers are known.
-        self.name_answers.fill(hopeless.then_some(false));
         let (names, answers, holding) =
             (&mut self.names, &mut self.name_answers, &mut self.holding);
         self.candidates.retain(|&number| {
@@ -151,7 +139,7 @@ impl<'r> Evaluator<'r> {
             for (index, check) in search.checks.iter().enumerate() {
                 let holds = match &check.test {
                     Test::Name(pattern) => {
-                        let found = *answers[*pattern].get_or_insert_with(|| {
+                        let found = answers.of(*pattern, || {
                             plan.names[*pattern].is_match(&mut names[*pattern], name)
                         });
                         verdict::plain(found, check.inverted, check.mismatch)
