@@ -94,8 +94,17 @@ struct Printed {
     foundonly: bool,
 }
 
-fn print<M: Module>(input: Value) -> Result<Value, Failure> {
-    let asked: Printed = from_value(input)?;
+fn print<M: Module>(mut input: Value) -> Result<Value, Failure> {
+    // The findings are moved and not read once more, which would take as much
+    // memory again.
+    let [elements, statistics] = ["elements", "statistics"].map(|name| {
+        let member = input
+            .get_mut("result")
+            .and_then(|result| result.get_mut(name));
+        member.map(Value::take).unwrap_or_default()
+    });
+    let mut asked: Printed = from_value(input)?;
+    (asked.result.elements, asked.result.statistics) = (elements, statistics);
     let lines = M::print(&asked.result, asked.foundonly)?;
     Ok(json!({ "lines": lines }))
 }
