@@ -1,6 +1,8 @@
 //! `Packages.db`. No tool here writes it, so the test lays it out itself.
 
 use crate::support::{REAL, Root, real_packages};
+use mig_module_pkg::installed_until;
+use std::cell::Cell;
 
 pub const FILE: &str = "usr/lib/sysimage/rpm/Packages.db";
 
@@ -76,4 +78,42 @@ fn an_unknown_version_is_named() {
     root.file(FILE, file);
     let installed = root.installed();
     assert!(installed.problems[0].contains("version 9 of the ndb format is unknown"));
+}
+
+/// Reads while somebody replaces the content, for so many questions whether to
+/// go on.
+fn read_while_written(times: u32) -> (mig_module_pkg::Installed, u32) {
+    let root = Root::new();
+    let path = root.file(FILE, database(&[REAL[0].0]));
+    let asked = Cell::new(0);
+    let installed = installed_until(root.directory(), &|| {
+        asked.set(asked.get() + 1);
+        if asked.get() <= times {
+            let mut content = database(&[REAL[0].0, REAL[1].0]);
+            // The length tells, however coarse the clock of the file system.
+            content.resize(content.len() + 16 * asked.get() as usize, 0);
+            std::fs::write(&path, content).expect("written");
+        }
+        false
+    });
+    (installed, asked.get())
+}
+
+#[test]
+fn a_database_that_changes_meanwhile_is_read_again() {
+    let (installed, _) = read_while_written(1);
+    assert_eq!(installed.packages, real_packages()[..2]);
+    assert_eq!(installed.problems, Vec::<String>::new());
+}
+
+#[test]
+fn a_database_that_never_rests_is_read_as_it_is_and_that_is_said() {
+    let (installed, asked) = read_while_written(u32::MAX);
+    assert!(asked < 100, "{asked}");
+    assert_eq!(installed.packages, real_packages()[..2]);
+    assert_eq!(installed.problems.len(), 1);
+    assert!(
+        installed.problems[0].contains("changed while it was read"),
+        "{installed:?}"
+    );
 }

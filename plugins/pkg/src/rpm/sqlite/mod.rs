@@ -1,9 +1,9 @@
 //! The table `Packages` of `rpmdb.sqlite`, by the published file format of
 //! SQLite (<https://www.sqlite.org/fileformat2.html>).
 //!
-//! SQLite itself would be the larger half of the agent, keeps pages in memory
-//! as it likes, and wants to write beside a database in WAL mode even to read
-//! it, which the worker's sandbox forbids. Reading one table from front to back
+//! SQLite itself would add more than a megabyte to the agent, keeps pages in
+//! memory as it likes, and wants to write beside a database in WAL mode even to
+//! read it, which the worker's sandbox forbids. Reading one table from front to back
 //! takes little: pages, the log of committed pages that are not in the file
 //! yet, and one kind of tree.
 
