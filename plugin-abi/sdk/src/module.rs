@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// A module. There is no instance: every operation runs in a process of its own.
+/// A module. There is no instance: every operation runs in a process of its own;
+/// only `print` may be called there several times, once for each result.
 ///
 /// All operations but `run` must be pure: same input, same output, no file and
 /// no network access. Their sandbox has neither.
