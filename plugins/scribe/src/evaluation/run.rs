@@ -8,9 +8,12 @@ use crate::results::{Entry, SubResult};
 use crate::sources::Packages;
 use crate::sources::files::{Counts, MATCH_LIMIT};
 use mig_plugin_sdk::{Failure, Session};
+use std::time::{Duration, Instant};
 
 /// Tests between two looks at whether the run should end.
 const CHECK_EVERY: usize = 64;
+/// How long a run that was told to end goes on saying what it knows.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Errors that a result carries, at most.
 const MAX_ERRORS: usize = 10_000;
 
@@ -50,19 +53,25 @@ pub fn evaluate(
         &mut hopeless,
     );
     outcome.failure = prepared.err();
-    let interrupted = outcome.failure.is_some();
+    // After an interruption only what is known without effort is said.
+    let silence = outcome
+        .failure
+        .is_some()
+        .then(|| Instant::now() + LAST_WORDS);
     let mut left_out = 0_usize;
-    for number in 0..document.tests.len() {
-        // After an interruption only what is known without effort is said.
-        if !interrupted
-            && number.is_multiple_of(CHECK_EVERY)
-            && let Err(failure) = session.check()
-        {
-            outcome.failure = Some(failure);
-            left_out += document.tests.len() - number;
+    for position in 0..document.tests.len() {
+        let rest = document.tests.len() - position;
+        let ended = match silence {
+            Some(silence) => (Instant::now() > silence).then(Failure::cancelled),
+            None if position.is_multiple_of(CHECK_EVERY) => session.check().err(),
+            None => None,
+        };
+        if let Some(failure) = ended {
+            outcome.failure.get_or_insert(failure);
+            left_out += rest;
             break;
         }
-        let number = tests.first(number);
+        let number = tests.first(position);
         if hopeless[number] {
             continue;
         }
@@ -76,8 +85,8 @@ pub fn evaluate(
             continue;
         }
         if let Err(failure) = emit(&entry) {
-            outcome.failure = Some(failure);
-            left_out += 1;
+            outcome.failure.get_or_insert(failure);
+            left_out += rest;
             break;
         }
         outcome.entries += 1;
