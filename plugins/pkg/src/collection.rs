@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 const MAX_PACKAGES: usize = 500_000;
 /// Most bytes of all their texts together.
 const MAX_TEXT: usize = 48 << 20;
+/// Most files whose problems are told.
+const MAX_FILES: usize = 100;
 /// Most bytes in one text of a package.
 pub const MAX_FIELD: usize = 4096;
 
@@ -18,6 +20,8 @@ pub struct Collection<'a> {
     text: usize,
     managers: Vec<Kind>,
     problems: Vec<Problem>,
+    /// Problems of further files.
+    untold: u64,
 }
 
 /// What is wrong with one file: the first thing in full, the others counted.
@@ -55,6 +59,7 @@ impl<'a> Collection<'a> {
             text: 0,
             managers: Vec::new(),
             problems: Vec::new(),
+            untold: 0,
         }
     }
 
@@ -84,10 +89,7 @@ impl<'a> Collection<'a> {
     pub fn package(&mut self, package: Package) -> Result<(), Trouble> {
         let text = package.name.len() + package.version.len() + package.arch.len();
         if self.packages.len() >= MAX_PACKAGES || self.text + text > MAX_TEXT {
-            return Err(Trouble::damaged(format!(
-                "more than {} packages; the rest is left out",
-                self.packages.len()
-            )));
+            return Err(Trouble::Full(self.packages.len()));
         }
         self.text += text;
         self.packages.push(package);
@@ -96,9 +98,10 @@ impl<'a> Collection<'a> {
 
     /// Something in a database is wrong.
     pub fn problem(&mut self, path: &Path, what: &dyn std::fmt::Display) {
+        let told = self.problems.len();
         match self.problems.iter_mut().find(|known| known.path == path) {
             Some(known) => known.others += 1,
-            // Each file has one problem at most, and files are bounded.
+            None if told >= MAX_FILES => self.untold += 1,
             None => self.problems.push(Problem {
                 path: path.to_owned(),
                 first: what.to_string(),
@@ -135,10 +138,14 @@ impl<'a> Collection<'a> {
 
     /// Everything.
     pub fn finish(self) -> Installed {
+        let mut problems: Vec<String> = self.problems.iter().map(Problem::line).collect();
+        if self.untold > 0 {
+            problems.push(format!("and {} more problems in other files", self.untold));
+        }
         Installed {
             packages: self.packages,
             managers: self.managers,
-            problems: self.problems.iter().map(Problem::line).collect(),
+            problems,
         }
     }
 }

@@ -14,7 +14,10 @@ pub enum Trouble {
     /// The content follows rules that are not implemented.
     #[error("cannot be read: {0}")]
     Unsupported(String),
-    /// Nobody wants more: cancelled, or the collection is full.
+    /// So many packages are taken, and no more.
+    #[error("more than {0} packages; the rest is left out")]
+    Full(usize),
+    /// Nobody wants more: cancelled, or told why already.
     #[error("stopped")]
     Stopped,
 }

@@ -47,6 +47,9 @@ pub fn read(root: &Path, collection: &mut Collection<'_>) {
             collection.problem(&status, &error);
         }
     }
+    if !updates.is_empty() {
+        collection.manager(Kind::Dpkg);
+    }
     for record in updates.into_values() {
         if list.take(&status, record, collection).is_err() {
             break;

@@ -2,7 +2,7 @@
 
 use crate::support::{REAL, Root, header};
 use crate::{berkeley, ndb};
-use mig_module_pkg::installed_until;
+use mig_module_pkg::{Kind, installed_until};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use std::cell::Cell;
@@ -46,6 +46,50 @@ fn files_that_are_none_are_named_and_hold_nobody_up() {
     for problem in &installed.problems {
         assert!(problem.ends_with(": is not a regular file"), "{problem}");
     }
+}
+
+#[test]
+fn what_may_not_be_read_is_named_and_is_no_missing_manager() {
+    if mig_testkit::is_root() {
+        return mig_testkit::skip("root may read everything");
+    }
+    use std::os::unix::fs::PermissionsExt;
+    let root = Root::new();
+    let path = root.file("var/lib/dpkg/status", "Package: a\nVersion: 1\n");
+    let closed = std::fs::Permissions::from_mode(0o000);
+    std::fs::set_permissions(&path, closed).expect("closed");
+    let installed = root.installed();
+    assert_eq!(installed.managers, [Kind::Dpkg]);
+    let expected = format!("{}: Permission denied", path.display());
+    assert!(
+        installed.problems[0].starts_with(&expected),
+        "{installed:?}"
+    );
+}
+
+#[test]
+fn broken_files_without_number_are_counted() {
+    let root = Root::new();
+    for number in 0..300 {
+        root.file(&format!("var/lib/dpkg/status.d/{number}"), "no field\n\n");
+    }
+    let problems = root.installed().problems;
+    assert_eq!(problems.len(), 101);
+    assert_eq!(problems[100], "and 200 more problems in other files");
+}
+
+#[test]
+fn more_packages_than_any_host_has_are_left_out() {
+    let root = Root::new();
+    let text = "P:p\nV:1\n\n".repeat(500_010);
+    root.file("lib/apk/db/installed", text);
+    let installed = root.installed();
+    assert_eq!(installed.packages.len(), 500_000);
+    let problem = &installed.problems[0];
+    assert!(
+        problem.ends_with(": more than 500000 packages; the rest is left out"),
+        "{problem}"
+    );
 }
 
 #[test]
