@@ -6,6 +6,7 @@ mod agentdestroy;
 mod memory;
 mod namespaces;
 mod netstat;
+mod order;
 mod ping;
 mod pkg;
 mod readme;

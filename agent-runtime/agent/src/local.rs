@@ -70,7 +70,13 @@ pub fn module(
     if print {
         write_lines(runner, name, &result, output)?;
     } else {
-        output.write_all(&to_go_json(&result).unwrap_or_default())?;
+        // A module's own output has its own order of keys; only what is stored
+        // is sorted.
+        let text = match &result {
+            Report::Document(document) => to_go_json(&document.in_order()),
+            Report::Result(result) => to_go_json(result),
+        };
+        output.write_all(&text.unwrap_or_default())?;
     }
     output.flush()?;
     Ok(well)

@@ -130,9 +130,41 @@ impl Document {
         errors.into_iter().flatten().filter_map(Value::as_str)
     }
 
+    /// What is written as the module's own output: like the stored form, but with
+    /// the keys of `elements` and `statistics` in the order of the module. The
+    /// findings stay bytes until each is written.
+    pub fn in_order(&self) -> impl Serialize + '_ {
+        InOrder(self)
+    }
+
     /// All of it as one value, keys in the order of the module.
     pub fn into_value(self) -> Value {
         Part::Members(self.members).into_value()
+    }
+}
+
+/// A document that is written with all keys in the order of the module, see
+/// [`Document::in_order`].
+struct InOrder<'a>(&'a Document);
+
+impl Serialize for InOrder<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let members = self.0.members.iter();
+        serializer.collect_map(members.map(|(name, part)| (name, PartInOrder(part))))
+    }
+}
+
+struct PartInOrder<'a>(&'a Part);
+
+impl Serialize for PartInOrder<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Part::Value(value) => value.serialize(serializer),
+            Part::Members(members) => {
+                serializer.collect_map(members.iter().map(|(name, part)| (name, PartInOrder(part))))
+            }
+            Part::Findings(findings) => serializer.collect_seq(findings.iter()),
+        }
     }
 }
 

@@ -57,6 +57,24 @@ fn a_document_is_written_with_sorted_keys_inside_and_its_own_in_order() {
     );
 }
 
+#[test]
+fn a_document_can_be_written_in_the_order_of_the_module() {
+    let findings = [
+        ("b/2", json!({"z": [{"y": 1, "x": 2}], "a": 1})),
+        ("a", json!(1)),
+    ];
+    let findings = findings.map(|(label, value)| (label.to_owned(), value));
+    let last = json!({"errors": ["e"], "elements": {"b/2": null, "a": null},
+        "statistics": {"n": 1, "m": {"l": 2, "k": 3}}, "success": true});
+    let document = document(&findings, last);
+    let wanted = r#"{"foundanything":false,"success":true,"elements":{"b/2":[{"z":[{"y":1,"x":2}],"a":1}],"a":[1]},"statistics":{"n":1,"m":{"l":2,"k":3}},"errors":["e"]}"#;
+    assert_eq!(
+        serde_json::to_string(&document.in_order()).expect("JSON"),
+        wanted
+    );
+    assert_eq!(document.into_value().to_string(), wanted);
+}
+
 /// Values that fit the schema, and some that do not.
 fn findings() -> impl Strategy<Value = Vec<(String, Value)>> {
     let value = prop_oneof![
