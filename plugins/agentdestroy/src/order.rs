@@ -2,7 +2,7 @@
 //! check has passed.
 
 use crate::identity::{self, Finding};
-use crate::process::{Program, Relation, Status, relation};
+use crate::process::{Program, Relation, Status, numbers, relation};
 use crate::removal;
 use crate::sys::{FileIdentity, ProcessHandle, reason};
 use std::io;
@@ -46,10 +46,12 @@ pub enum Error {
         source: io::Error,
     },
     /// It was killed and is still there.
-    #[error("pid {pid} was sent SIGKILL and is still there after {} s; its executable was not removed", PATIENCE.as_secs())]
+    #[error("pid {pid} was sent SIGKILL and was still there after {} s; its executable was not removed", .waited.as_secs())]
     StillThere {
         /// The process in question.
         pid: i32,
+        /// How long its end was waited for.
+        waited: Duration,
     },
     /// The run was cancelled before anything was changed.
     #[error("cancelled")]
@@ -59,6 +61,12 @@ pub enum Error {
 /// What speaks against ending a process.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
+    /// What is seen under a number is not what the number means.
+    #[error(
+        "/proc is that of another pid namespace, so its number means another process there; \
+         mount the /proc of the agent's own namespace"
+    )]
+    OtherNumbers,
     /// The module's own worker.
     #[error("it is the process that would kill it")]
     Oneself,
@@ -130,9 +138,9 @@ impl Refusal {
         matches!(self, Self::Foreign | Self::NotAllowed)
     }
 
-    /// A newer kernel would help.
+    /// A newer kernel, or another `/proc`, would help.
     pub fn is_lack_of_kernel(&self) -> bool {
-        matches!(self, Self::NoHandles)
+        matches!(self, Self::NoHandles | Self::OtherNumbers)
     }
 }
 
@@ -143,6 +151,7 @@ impl Refusal {
 /// Why it was left alone, or why it is still there.
 pub fn carry_out(pid: i32, version: &str, cancelled: &dyn Fn() -> bool) -> Result<Done, Error> {
     let order = Order { pid, cancelled };
+    order.insist_on_one_numbering()?;
     order.spare_relatives()?;
     let handle = order.take_hold()?;
     let program = order.program(&handle)?;
@@ -198,6 +207,20 @@ impl Order<'_> {
             pid: self.pid,
             step,
             source,
+        }
+    }
+
+    /// The handle goes by the numbers of the own pid namespace, everything that
+    /// is found out about the process by those in `/proc`.
+    fn insist_on_one_numbering(&self) -> Result<(), Error> {
+        match numbers::are_our_own() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.refuse(Refusal::OtherNumbers)),
+            // `/proc/self` leads nowhere in that of an unrelated namespace.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(self.refuse(Refusal::OtherNumbers))
+            }
+            Err(error) => Err(self.failed("/proc/self/status cannot be read", error)),
         }
     }
 
@@ -301,12 +324,17 @@ impl Order<'_> {
 
     /// Once it is killed, a wish to cancel only shortens the waiting.
     fn wait_for_end(&self, handle: &ProcessHandle) -> Result<(), Error> {
-        let end = Instant::now() + PATIENCE;
+        let start = Instant::now();
         loop {
             match handle.has_ended(LOOK_AGAIN) {
                 Ok(true) => return Ok(()),
-                Ok(false) if Instant::now() < end && !(self.cancelled)() => {}
-                Ok(false) | Err(_) => return Err(Error::StillThere { pid: self.pid }),
+                Ok(false) if start.elapsed() < PATIENCE && !(self.cancelled)() => {}
+                Ok(false) | Err(_) => {
+                    return Err(Error::StillThere {
+                        pid: self.pid,
+                        waited: start.elapsed(),
+                    });
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use super::victim::{Victim, destroy, refusal, version};
+use crate::namespaces::apart;
 use crate::setup::{Machine, fed};
 
 /// Beyond every process number there can be.
@@ -87,6 +88,26 @@ fn a_process_that_is_gone_is_named() {
         "{document}"
     );
     assert!(victim.executable.exists());
+}
+
+#[test]
+fn nothing_is_looked_up_in_the_proc_of_another_namespace() {
+    // Numbers there mean other processes than the ones that would be killed.
+    // The second process of the new namespace is not that of `/proc`.
+    let machine = Machine::new();
+    let call = machine.agent("agentdestroy");
+    let setup = "sleep 60 <&- >&- 2>&- &";
+    let Some(mut call) = apart(&["--pid", "--fork"], setup, &call) else {
+        return mig_testkit::skip("no pid namespace may be made here");
+    };
+    let order = json!({"class": "parameters", "parameters": {"pid": 2, "version": version()}});
+    let said = fed(&mut call, &order.to_string());
+    let document: Value =
+        serde_json::from_str(&said.stdout).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    let why = "pid 2 was not killed: /proc is that of another pid namespace, so its number \
+               means another process there; mount the /proc of the agent's own namespace";
+    assert_eq!(refusal(&document), why);
+    assert_eq!(said.code, 1);
 }
 
 #[test]

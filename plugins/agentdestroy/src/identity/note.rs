@@ -13,6 +13,8 @@ const NAME: &str = "mig-agent ";
 /// Owner and type of the note in which the Go linker leaves its build identifier.
 const GO_OWNER: &str = "Go";
 const GO_KIND: u32 = 4;
+/// Longest version; real ones have some twenty characters.
+const LONGEST: usize = 128;
 /// Largest segment of notes looked at; usual ones are below 200 bytes.
 const MOST_BYTES: u64 = 65_536;
 
@@ -59,5 +61,7 @@ pub fn read(image: &Image<'_, impl ReadAt>) -> io::Result<Notes> {
 fn version(text: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?;
     let version = text.strip_prefix(NAME)?;
-    (!version.is_empty()).then(|| version.to_owned())
+    // Anybody can write such a note, and messages repeat it.
+    let is_one = (1..=LONGEST).contains(&version.len()) && !version.contains(char::is_control);
+    is_one.then(|| version.to_owned())
 }

@@ -158,6 +158,10 @@ fn notes_of_others_say_nothing() {
         (b"MIG\0", 1, b"mig-server 1.2.3"),
         (b"MIG\0", 1, b"mig-agent "),
         (b"MIG\0", 1, b"mig-agent \xFF"),
+        // Versions that no agent has, for whoever reads the message.
+        (b"MIG\0", 1, b"mig-agent 1.2.3\n[error] 4"),
+        (b"MIG\0", 1, b"mig-agent \x1b[31m1.2.3"),
+        (b"MIG\0", 1, &[&b"mig-agent "[..], &[b'1'; 129]].concat()),
     ] {
         let note = machine.note(owner, kind, text);
         let file = machine.program(&[(PT_NOTE, PF_R, note)]);

@@ -1,6 +1,7 @@
 //! Processes of this machine, from `/proc`.
 
 mod family;
+pub mod numbers;
 mod program;
 mod status;
 
