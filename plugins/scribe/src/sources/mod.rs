@@ -5,6 +5,7 @@ pub mod files;
 pub mod lines;
 pub mod packages;
 pub mod pattern;
+mod reader;
 
 pub use files::{Files, Place, Reading, Request};
 pub use packages::Packages;
