@@ -73,7 +73,7 @@ fn ask_address(
     let mut forged = 0;
     loop {
         if stop.load(Ordering::Relaxed) {
-            return Ok(Err("was not waited for".to_owned()));
+            return Ok(Err(super::NOT_WAITED_FOR.to_owned()));
         }
         if Instant::now() >= end {
             return Ok(Err(silence(forged)));

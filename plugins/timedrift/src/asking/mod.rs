@@ -14,6 +14,9 @@ use std::time::Duration;
 const ENOUGH: usize = 4;
 /// How often waiting looks whether the run should end.
 const SLICE: Duration = Duration::from_millis(40);
+/// What is said of a server that was asked and had not answered when the run
+/// ended.
+const NOT_WAITED_FOR: &str = "had not answered when the run ended";
 
 /// A server that was asked, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +62,13 @@ pub fn ask(
     let mut answers = Vec::new();
     let outcome = collect(&work, &receive, &mut answers, session);
     work.stop.store(true, Ordering::Relaxed);
+    // Servers that were asked and not waited for are part of what is known.
+    let begun = work.next.load(Ordering::Relaxed).min(work.servers.len());
+    for index in 0..begun {
+        if !answers.iter().any(|(answered, _)| *answered == index) {
+            answers.push((index, Err(NOT_WAITED_FOR.to_owned())));
+        }
+    }
     answers.sort_by_key(|(index, _)| *index);
     asked.extend(answers.into_iter().map(|(index, outcome)| Asked {
         server: work.servers[index].clone(),

@@ -49,8 +49,14 @@ impl<'a> Files<'a> {
             return None;
         }
         match text_of(&self.place(path)) {
-            Ok(text) => {
+            Ok((text, is_whole)) => {
                 self.read += 1;
+                if !is_whole {
+                    let path = path.escape_debug();
+                    let read = LARGEST >> 10;
+                    self.errors
+                        .push(format!("{path}: only its first {read} KiB are read"));
+                }
                 let path = path.to_owned();
                 Some(Content { path, text })
             }
@@ -103,12 +109,20 @@ fn is_absent(error: &io::Error) -> bool {
     )
 }
 
-fn text_of(path: &Path) -> io::Result<String> {
+/// The text of a file, up to the end of the last line that fits, and whether
+/// that is all of it.
+fn text_of(path: &Path) -> io::Result<(String, bool)> {
     let file = sys::open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("is not a plain file"));
     }
     let mut bytes = Vec::new();
-    file.take(LARGEST).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    let is_whole = bytes.len() as u64 <= LARGEST;
+    if !is_whole {
+        // Half a line could name another server than the whole one.
+        let end = bytes.iter().rposition(|byte| *byte == b'\n');
+        bytes.truncate(end.unwrap_or(0));
+    }
+    Ok((String::from_utf8_lossy(&bytes).into_owned(), is_whole))
 }

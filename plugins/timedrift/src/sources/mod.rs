@@ -15,6 +15,8 @@ use std::path::Path;
 
 /// Most servers taken from configuration.
 const MOST: usize = 32;
+/// Most lines that are complained about one by one; a damaged file has many.
+const COMPLAINTS: usize = 16;
 
 /// Public servers, asked when no other answers. The original's.
 const PUBLIC: &[&str] = &[
@@ -32,6 +34,8 @@ pub struct Found {
     pub servers: Vec<Server>,
     /// What could not be read or understood.
     pub errors: Vec<String>,
+    /// Lines whose server cannot be used.
+    unusable: usize,
 }
 
 impl Found {
@@ -47,7 +51,9 @@ impl Found {
                 }
             }
             Ok(server) => self.servers.push(server),
+            Err(_) if self.unusable >= COMPLAINTS => self.unusable += 1,
             Err(reason) => {
+                self.unusable += 1;
                 let shown = shown(written);
                 self.errors
                     .push(format!("{place}: server `{shown}` {reason}"));
@@ -65,6 +71,12 @@ pub fn configured(root: &Path) -> Found {
     ntpd::read(&mut files, &mut found);
     chrony::read(&mut files, &mut found);
     timesyncd::read(&mut files, &mut found);
+    let more = found.unusable.saturating_sub(COMPLAINTS);
+    if more > 0 {
+        found.errors.push(format!(
+            "{more} more lines of configuration files name no server"
+        ));
+    }
     found.errors.splice(0..0, files.errors);
     found
 }

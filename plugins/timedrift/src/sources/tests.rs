@@ -211,10 +211,39 @@ fn hostile_files_cost_little() {
     sparse.set_len(1 << 40).expect("a sparse file");
     let found = configured(root.path());
     assert!(found.servers.is_empty());
-    assert_eq!(found.errors.len(), 3, "{:?}", found.errors);
+    assert_eq!(found.errors.len(), 4, "{:?}", found.errors);
     assert_eq!(found.errors[0], "/etc/ntp.conf: is not a plain file");
     assert_eq!(found.errors[1], "/etc/ntpsec/ntp.conf: is not a plain file");
     assert!(found.errors[2].starts_with("/etc/ntpd.conf: "));
+    let cut = "/etc/chrony.conf: only its first 256 KiB are read";
+    assert_eq!(found.errors[3], cut);
+}
+
+#[test]
+fn a_line_that_is_cut_off_names_no_server() {
+    // The limit falls behind `server s`.
+    for (kept, wanted) in [("server a\n", vec!["a"]), ("", vec![])] {
+        let room = (256 << 10) - kept.len() - "server s".len() - 1;
+        let filling = format!("{}\n", "#".repeat(room));
+        let whole = format!("{kept}{filling}server second.example.net\n");
+        let root = machine(&[("etc/ntp.conf", &whole)]);
+        let found = configured(root.path());
+        assert_eq!(names(&found), wanted);
+        assert_eq!(
+            found.errors,
+            ["/etc/ntp.conf: only its first 256 KiB are read"]
+        );
+    }
+}
+
+#[test]
+fn many_useless_lines_are_counted_instead_of_repeated() {
+    let many = "server [\n".repeat(20_000);
+    let root = machine(&[("etc/ntp.conf", &many)]);
+    let found = configured(root.path());
+    assert_eq!(found.errors.len(), 17);
+    let last = "19984 more lines of configuration files name no server";
+    assert_eq!(found.errors[16], last);
 }
 
 #[test]

@@ -289,7 +289,16 @@ fn an_end_while_waiting_comes_soon_and_keeps_what_was_said() {
     assert_eq!(answer.code, code::CANCELLED);
     let document = answer.document();
     assert_eq!(document["success"], false);
-    assert_eq!(document["statistics"]["ntpstats"][0]["host"], good.name());
+    let servers = &document["statistics"]["ntpstats"];
+    assert_eq!(servers[0]["host"], silent.name(), "{document}");
+    assert_eq!(servers[0]["reachable"], false);
+    assert_eq!(servers[1]["host"], good.name());
+    assert_eq!(servers[1]["reachable"], true);
+    let said = format!(
+        "ntp host {} had not answered when the run ended",
+        silent.name()
+    );
+    assert!(errors(&document).contains(&said), "{document}");
     assert_eq!(answer.progress.last(), Some(&(1, 2)));
 }
 
