@@ -11,23 +11,38 @@ use std::time::Duration;
 
 /// The name of the program that holds the memory.
 pub const HOLDER: &str = "memory-holder";
-/// What it holds at the end of its memory.
-pub const NEEDLE: &[u8] = b"Needle-In-Memory-4711";
+/// What it holds at the end of its memory: this, and then [`NUMBER`] in decimal
+/// digits. In no program do they stand together, or they would be found there,
+/// long before the end.
+pub const NEEDLE: &[u8] = b"Needle-In-Memory-";
+/// See [`NEEDLE`].
+pub const NUMBER: u32 = 4711;
 
 /// A question.
 pub struct Question {
     name: &'static str,
-    /// For the module.
+    /// For the module; `@` stands for the number.
     pattern: &'static str,
-    /// For yara, in the file `NAME.yar`.
-    pub rule: &'static str,
+    /// For yara, likewise.
+    rule: &'static str,
+}
+
+impl Question {
+    fn pattern(&self) -> String {
+        self.pattern.replace('@', &NUMBER.to_string())
+    }
+
+    /// What yara reads from the file `NAME.yar`.
+    pub fn rule(&self) -> String {
+        self.rule.replace('@', &NUMBER.to_string())
+    }
 }
 
 /// A fixed sequence of bytes.
 pub const BYTES: Question = Question {
     name: "bytes",
-    pattern: "Needle-In-Memory-4711",
-    rule: "rule found { strings: $a = \"Needle-In-Memory-4711\" condition: $a }\n",
+    pattern: "Needle-In-Memory-@",
+    rule: "rule found { strings: $a = \"Needle-In-Memory-@\" condition: $a }\n",
 };
 
 /// A regular expression without regard to case.
@@ -67,13 +82,8 @@ pub fn hold(
     for round in 0..=rounds {
         let read = bare.run()?.elapsed;
         let mine = module.run()?;
-        check(
-            question,
-            "the module",
-            pid,
-            &mine.output,
-            &format!("[pid:{pid}]"),
-        )?;
+        let holds = found(&mine.output, holder);
+        check(question, "the module", pid, holds, &mine.output)?;
         if round > 0 {
             ours.push(mine.elapsed);
             reads.push(read);
@@ -82,13 +92,8 @@ pub fn hold(
         if with_yara && round < 2 {
             match yara.run() {
                 Ok(finished) => {
-                    check(
-                        question,
-                        "yara",
-                        pid,
-                        &finished.output,
-                        &format!("found {pid}"),
-                    )?;
+                    let holds = finished.output == format!("found {pid}\n").as_bytes();
+                    check(question, "yara", pid, holds, &finished.output)?;
                     theirs.push(finished.elapsed);
                 }
                 Err(RunError::Start { .. }) => with_yara = false,
@@ -112,29 +117,41 @@ fn check(
     question: &Question,
     who: &str,
     pid: u32,
+    holds: bool,
     output: &[u8],
-    wanted: &str,
 ) -> Result<(), BenchError> {
-    let answer = String::from_utf8_lossy(output);
-    if answer.lines().filter(|line| line.contains(wanted)).count() == 1 {
+    if holds {
         return Ok(());
     }
     Err(BenchError::Answer {
         contest: question.name,
         who: who.to_owned(),
         pid,
-        answer: answer.lines().next().unwrap_or_default().to_owned(),
+        answer: String::from_utf8_lossy(output).into_owned(),
     })
 }
 
+/// Whether the module found the process, and read all of it for that.
+fn found(output: &[u8], holder: &Holder) -> bool {
+    let result: Value = serde_json::from_slice(output).unwrap_or_default();
+    let entries = result["elements"]["s1"].as_array();
+    let pids: Vec<&Value> = entries
+        .into_iter()
+        .flatten()
+        .map(|entry| &entry["process"]["pid"])
+        .collect();
+    let read = result["statistics"]["memoryread"].as_u64().unwrap_or(0);
+    pids == [&json!(holder.pid())] && read >= holder.memory().1 as u64
+}
+
 fn module(question: &Question, agent: &Path, place: &Place) -> Program {
-    let search: Value = json!({"names": [format!("/{HOLDER}$")], "contents": [question.pattern],
+    let search: Value = json!({"names": [format!("/{HOLDER}$")], "contents": [question.pattern()],
         "options": {"matchall": true}});
     let message = json!({"class": "parameters", "parameters": {"searches": {"s1": search}}});
     let configuration = place.path("agent.cfg").display().to_string();
     Program {
         name: agent.display().to_string(),
-        arguments: ["-c", &configuration, "-m", "memory", "-p"]
+        arguments: ["-c", &configuration, "-m", "memory"]
             .map(str::to_owned)
             .to_vec(),
         input: format!("{message}\n").into_bytes(),

@@ -1,6 +1,6 @@
 //! A process with a lot of memory.
 
-use crate::contest::NEEDLE;
+use crate::contest::{NEEDLE, NUMBER};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -101,8 +101,14 @@ pub fn hold(size: usize) -> io::Result<()> {
             page[at..at + length].copy_from_slice(&mark[..length]);
         }
     }
-    if let Some(end) = memory.len().checked_sub(NEEDLE.len() + 5) {
-        memory[end..end + NEEDLE.len()].copy_from_slice(NEEDLE);
+    // Straight to its place: nowhere else shall it be whole. Not at the very
+    // end, where yara divides what it reads and misses what lies across.
+    if let Some(end) = memory.len().checked_sub(NEEDLE.len() + 8192) {
+        let (needle, digits) = memory[end..].split_at_mut(NEEDLE.len());
+        needle.copy_from_slice(NEEDLE);
+        for (place, divisor) in digits.iter_mut().zip([1000, 100, 10, 1]) {
+            *place = b'0' + (NUMBER / std::hint::black_box(divisor) % 10) as u8;
+        }
     }
     let mut out = io::stdout();
     writeln!(out, "{}", memory.as_ptr() as usize)?;

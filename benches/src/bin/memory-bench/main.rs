@@ -83,7 +83,7 @@ enum BenchError {
     Holder(std::io::Error),
     #[error(transparent)]
     Run(#[from] RunError),
-    #[error("{contest}: the answer of {who} is not process {pid}: {answer}")]
+    #[error("{contest}: the answer of {who} is not process {pid}, read to its end: {answer}")]
     Answer {
         contest: &'static str,
         who: String,

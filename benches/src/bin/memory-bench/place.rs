@@ -43,8 +43,8 @@ impl Place {
             modules.display()
         );
         place.write("agent.cfg", &configuration)?;
-        place.write("bytes.yar", contest::BYTES.rule)?;
-        place.write("regex.yar", contest::REGEX.rule)?;
+        place.write("bytes.yar", &contest::BYTES.rule())?;
+        place.write("regex.yar", &contest::REGEX.rule())?;
         Ok(place)
     }
 
