@@ -23,8 +23,10 @@ const STEPS: &str = r#"
 #include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/user.h>
 static char said[200];
 #define MUST(what, condition) do { errno = 0; if (!(condition)) { \
     snprintf(said, sizeof said, "%s: %s", what, strerrorname_np(errno)); return report(host, said); } } while (0)
@@ -32,6 +34,9 @@ static char said[200];
     snprintf(said, sizeof said, "%s must be refused: %s", what, strerrorname_np(errno)); return report(host, said); } } while (0)
 static inline const char *of(const char *file) { static char path[4][64]; static int next;
     char *into = path[next++ % 4]; snprintf(into, 64, "/proc/%d/%s", PID, file); return into; }
+/* A thread cannot be without the others' signal handlers, so nothing is made if
+   the filter lets this pass. */
+#define NEW_THREAD(flags) syscall(SYS_clone, CLONE_THREAD | (flags), 0, 0, 0, 0)
 /* Asks a netlink family for a dump and gives the first answer's type. */
 static inline int dump(int family, const void *request, unsigned length) {
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
@@ -200,6 +205,11 @@ fn network_namespaces_are_entered_and_no_other() {
         MUST("open mounts", (fd = open(of("ns/mnt"), O_RDONLY)) >= 0);
         REFUSED("mounts", setns(fd, CLONE_NEWNS) == 0);
         REFUSED("new one", unshare(CLONE_NEWNET) == 0);
+        REFUSED("mounts of its own", NEW_THREAD(CLONE_NEWNS) >= 0);
+        REFUSED("new one for a thread", NEW_THREAD(CLONE_NEWNET) >= 0);
+        /* Would make udev load and start things. */
+        REFUSED("feigned devices", socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT) >= 0);
+        MUST("routes", socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) >= 0);
         REFUSED("mount", mount("none", "/mnt", "tmpfs", 0, 0) == 0);
         REFUSED("host name", sethostname("x", 1) == 0);
         REFUSED("write", open("/proc/sys/net/ipv4/ip_forward", O_WRONLY) >= 0);"#,
@@ -245,6 +255,42 @@ fn the_network_includes_netlink_and_echo_requests() {
         let refused = r#"REFUSED("raw", socket(AF_INET, SOCK_RAW, IPPROTO_ICMP) >= 0);"#;
         assert_steps("network", pid, refused);
     }
+}
+
+/// A socket or file can be told to send signals to a process, by other ways
+/// than the one that everybody knows.
+#[test]
+fn no_socket_and_no_file_sends_signals_for_a_module() {
+    let mut other = Other::start();
+    let directory = tempfile::tempdir().expect("tempdir");
+    let steps = format!(
+        r#"int pid = PID, fds[2], file; struct flock lock = {{.l_type = F_WRLCK}};
+        MUST("sockets", socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+        REFUSED("FIOSETOWN", ioctl(fds[0], 0x8901, &pid) == 0);
+        REFUSED("SIOCSPGRP", ioctl(fds[0], 0x8902, &pid) == 0);
+        REFUSED("F_SETOWN", fcntl(fds[0], F_SETOWN, pid) == 0);
+        REFUSED("F_SETSIG", fcntl(fds[0], 10, SIGKILL) == 0);
+        MUST("asynchronous", fcntl(fds[0], F_SETFL, O_ASYNC) == 0);
+        MUST("write", write(fds[1], "x", 1) == 1);
+        MUST("waiting", ioctl(fds[0], 0x541b /* FIONREAD */, &pid) == 0 && pid == 1);
+        MUST("file", (file = open("{0}/locked", O_RDWR | O_CREAT, 0600)) >= 0);
+        MUST("lock", fcntl(file, F_SETLK, &lock) == 0);
+        MUST("unlock", (lock.l_type = F_UNLCK, fcntl(file, F_SETLKW, &lock) == 0));"#,
+        directory.path().display()
+    );
+    assert_steps("network filesystem-write", other.pid(), &steps);
+    assert!(other.0.try_wait().expect("wait").is_none(), "it was killed");
+}
+
+#[test]
+fn a_program_is_started_without_namespaces_of_its_own() {
+    let steps = r#"int pid, status;
+        REFUSED("users", syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0) >= 0);
+        REFUSED("mounts", syscall(SYS_clone, CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0) >= 0);
+        MUST("start", (pid = fork()) >= 0);
+        if (pid == 0) { execl("/bin/true", "true", (char *)0); _exit(9); }
+        MUST("end", waitpid(pid, &status, 0) == pid && status == 0);"#;
+    assert_steps("processes", std::process::id(), steps);
 }
 
 #[test]
@@ -298,6 +344,16 @@ fn a_tracer_reads_the_memory_of_foreign_processes() {
         struct iovec here = {b + 8, 4}, there = {(void *)at, 4};
         MUST("read directly", process_vm_readv(PID, &here, 1, &there, 1, 0) == 4 && !memcmp(b + 8, b, 4));
         REFUSED("write directly", process_vm_writev(PID, &here, 1, &there, 1, 0) >= 0);
-        REFUSED("writing", open(of("mem"), O_RDWR) >= 0);"#;
+        REFUSED("writing", open(of("mem"), O_RDWR) >= 0);
+        int status; struct user_regs_struct registers; struct iovec all = {&registers, sizeof registers};
+        REFUSED("killing at the end", ptrace(PTRACE_SEIZE, PID, 0, 0x100000) == 0);
+        MUST("attach", ptrace(PTRACE_ATTACH, PID, 0, 0) == 0 && waitpid(PID, &status, 0) == PID);
+        MUST("peek", (ptrace(PTRACE_PEEKDATA, PID, at, 0) & 0xff) == 0x7f);
+        MUST("registers", ptrace(PTRACE_GETREGSET, PID, 1, &all) == 0);
+        REFUSED("poke", ptrace(PTRACE_POKEDATA, PID, at, 0) == 0);
+        REFUSED("set registers", ptrace(PTRACE_SETREGSET, PID, 1, &all) == 0);
+        REFUSED("end it", ptrace(PTRACE_KILL, PID, 0, 0) == 0);
+        REFUSED("signal", ptrace(PTRACE_CONT, PID, 0, SIGKILL) == 0);
+        MUST("detach", ptrace(PTRACE_DETACH, PID, 0, 0) == 0);"#;
     assert_steps("ptrace", other.pid(), steps);
 }

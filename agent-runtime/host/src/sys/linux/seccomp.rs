@@ -54,8 +54,29 @@ const HARMLESS_FCNTL: &[i32] = &[
     libc::F_GET_SEALS,
 ];
 
-/// The `ioctl` operations of sockets and network interfaces.
-const SOCKET_IOCTL: std::ops::RangeInclusive<u64> = 0x8900..=0x89ff;
+/// Locks of files.
+const LOCK_FCNTL: &[i32] = &[
+    libc::F_SETLK,
+    libc::F_SETLKW,
+    libc::F_OFD_SETLK,
+    libc::F_OFD_SETLKW,
+];
+
+/// The `ioctl` operations of sockets and network interfaces, without the first
+/// two, FIOSETOWN and SIOCSPGRP: they name a process that the socket then sends
+/// signals to.
+const SOCKET_IOCTL: std::ops::RangeInclusive<u64> = 0x8903..=0x89ff;
+
+/// `clone` flags that make namespaces. A new namespace of users would bring
+/// every privilege in it, and with them parts of the kernel that only root
+/// reaches.
+const NEW_NAMESPACES: libc::c_int = libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWUTS;
 
 /// Bits of the open flags that ask for more than reading. `O_TMPFILE` without
 /// its `O_DIRECTORY` part.
@@ -144,8 +165,10 @@ fn allowed(profile: &Profile) -> Result<Rules, BackendError> {
     }
     if profile.filesystem_write {
         allow(&mut rules, syscalls::CHANGE_FILES);
-        // Locks.
-        allow(&mut rules, &[libc::SYS_fcntl]);
+        let fcntl = rules.entry(libc::SYS_fcntl).or_default();
+        for operation in LOCK_FCNTL {
+            fcntl.push(equal(1, *operation as u64)?);
+        }
     }
     if profile.filesystem_write || profile.processes {
         allow(&mut rules, &[libc::SYS_openat]);
@@ -154,6 +177,7 @@ fn allowed(profile: &Profile) -> Result<Rules, BackendError> {
     }
     if profile.sockets() {
         allow(&mut rules, syscalls::SOCKETS);
+        rules.insert(libc::SYS_socket, sockets(profile)?);
         rules
             .entry(libc::SYS_ioctl)
             .or_default()
@@ -170,9 +194,11 @@ fn allowed(profile: &Profile) -> Result<Rules, BackendError> {
     }
     if profile.processes {
         allow(&mut rules, syscalls::START_PROCESSES);
+        rules.insert(libc::SYS_clone, vec![masked(0, NEW_NAMESPACES as u64, 0)?]);
     }
     if profile.trace {
         allow(&mut rules, syscalls::TRACE);
+        rules.insert(libc::SYS_ptrace, tracing()?);
     }
     Ok(rules)
 }
@@ -186,7 +212,7 @@ fn conditional() -> Result<Rules, BackendError> {
         libc::SYS_clone,
         vec![masked(
             0,
-            libc::CLONE_THREAD as u64,
+            (libc::CLONE_THREAD | NEW_NAMESPACES) as u64,
             libc::CLONE_THREAD as u64,
         )?],
     );
@@ -222,6 +248,75 @@ fn conditional() -> Result<Rules, BackendError> {
             .map(|operation| equal(1, *operation))
             .collect::<Result<_, _>>()?,
     );
+    Ok(rules)
+}
+
+/// `ptrace` operations that only look.
+#[allow(
+    clippy::unnecessary_cast,
+    reason = "other C libraries have another type"
+)]
+const LOOKING_PTRACE: &[u64] = &[
+    libc::PTRACE_PEEKTEXT as u64,
+    libc::PTRACE_PEEKDATA as u64,
+    libc::PTRACE_PEEKUSER as u64,
+    libc::PTRACE_ATTACH as u64,
+    libc::PTRACE_INTERRUPT as u64,
+    libc::PTRACE_GETEVENTMSG as u64,
+    libc::PTRACE_GETREGSET as u64,
+    libc::PTRACE_GETSIGINFO as u64,
+    #[cfg(target_arch = "x86_64")]
+    (libc::PTRACE_GETREGS as u64),
+    #[cfg(target_arch = "x86_64")]
+    (libc::PTRACE_GETFPREGS as u64),
+];
+
+/// `ptrace` operations whose last argument is a signal to deliver, or an option
+/// such as killing the traced: allowed with neither.
+#[allow(
+    clippy::unnecessary_cast,
+    reason = "other C libraries have another type"
+)]
+const LETTING_PTRACE: &[u64] = &[
+    libc::PTRACE_CONT as u64,
+    libc::PTRACE_DETACH as u64,
+    libc::PTRACE_SEIZE as u64,
+];
+
+/// Looking into a process. Writing its memory or registers would make it run
+/// whatever the module likes, outside every guard.
+fn tracing() -> Result<Vec<SeccompRule>, BackendError> {
+    let looking = LOOKING_PTRACE.iter().map(|operation| equal(0, *operation));
+    let letting = LETTING_PTRACE.iter().map(|operation| {
+        SeccompRule::new(vec![
+            comparison(0, SeccompCmpOp::Eq, *operation)?,
+            comparison(3, SeccompCmpOp::Eq, 0)?,
+        ])
+    });
+    looking.chain(letting).collect()
+}
+
+/// Sockets of every family, but of netlink only the protocols that the module
+/// declared: behind others the privileges it keeps for something else open far
+/// more, such as feigned device events, on which udev starts programs.
+fn sockets(profile: &Profile) -> Result<Vec<SeccompRule>, BackendError> {
+    let netlink = libc::AF_NETLINK as u64;
+    let mut rules = vec![condition(0, SeccompCmpOp::Ne, netlink)?];
+    let mut allow = |protocol: i32| -> Result<(), BackendError> {
+        rules.push(SeccompRule::new(vec![
+            comparison(0, SeccompCmpOp::Eq, netlink)?,
+            comparison(2, SeccompCmpOp::Eq, protocol as u64)?,
+        ])?);
+        Ok(())
+    };
+    // Name resolution asks for routes too.
+    allow(libc::NETLINK_ROUTE)?;
+    if profile.network {
+        allow(libc::NETLINK_SOCK_DIAG)?;
+    }
+    if profile.audit {
+        allow(libc::NETLINK_AUDIT)?;
+    }
     Ok(rules)
 }
 

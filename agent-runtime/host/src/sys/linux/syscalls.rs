@@ -200,7 +200,6 @@ pub(super) const SOCKETS: &[c_long] = &[
 /// Starting and awaiting programs. Leaving the worker's process group or
 /// session is in no list at all: the host must be able to end the whole group.
 pub(super) const START_PROCESSES: &[c_long] = &[
-    libc::SYS_clone,
     libc::SYS_execve,
     libc::SYS_kill,
     libc::SYS_pidfd_open,
@@ -226,12 +225,11 @@ pub(super) const SEND_SIGNALS: &[c_long] = &[
     libc::SYS_tgkill,
 ];
 
-/// Looking into other processes.
+/// Looking into other processes, beside what `ptrace` may do.
 pub(super) const TRACE: &[c_long] = &[
     libc::SYS_kcmp,
     libc::SYS_pidfd_open,
     libc::SYS_process_vm_readv,
-    libc::SYS_ptrace,
     libc::SYS_wait4,
     libc::SYS_waitid,
 ];
