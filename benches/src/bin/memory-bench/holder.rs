@@ -29,8 +29,6 @@ const WORDS: &[&str] = &[
     "INFO",
     "2024-05-17",
     "connection",
-    "needed",
-    "neednt",
     "{\"id\":",
     "user@example.net",
     "/usr/lib/x86_64-linux-gnu",

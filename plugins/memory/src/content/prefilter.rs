@@ -19,6 +19,8 @@ pub enum Skip {
     ToPrefix {
         /// Finds the literals.
         literals: Prefilter,
+        /// What every match begins with: cheaper to ask than the automaton.
+        head: Head,
         /// Up to three bytes that occur in no match; perhaps none.
         borders: Vec<u8>,
     },
@@ -43,7 +45,13 @@ impl Skip {
         if let Some(literals) = prefixes(tree) {
             if !looks_back {
                 let borders = borders(tree).unwrap_or_default();
-                return Skip::ToPrefix { literals, borders };
+                let mut head = Head::default();
+                head.extend(tree);
+                return Skip::ToPrefix {
+                    literals,
+                    head,
+                    borders,
+                };
             }
             if let Some(borders) = borders(tree) {
                 return Skip::ToStretch { literals, borders };
@@ -53,6 +61,50 @@ impl Skip {
         match (inner(tree), borders(tree)) {
             (Some(literals), Some(borders)) => Skip::ToStretch { literals, borders },
             _ => Skip::Nothing,
+        }
+    }
+}
+
+/// The ASCII characters that may stand at the first places of a match.
+#[derive(Debug, Default)]
+pub struct Head(Vec<u128>);
+
+impl Head {
+    /// Most places.
+    const MOST: usize = 16;
+
+    /// False when no match begins at the start of `bytes`, as far as they go.
+    pub fn may_begin(&self, bytes: &[u8]) -> bool {
+        let mut pairs = self.0.iter().zip(bytes);
+        pairs.all(|(set, &byte)| byte.is_ascii() && set >> byte & 1 == 1)
+    }
+
+    /// Adds what the tree begins with; true when that is all of the tree.
+    fn extend(&mut self, tree: &Hir) -> bool {
+        match tree.kind() {
+            HirKind::Capture(capture) => self.extend(&capture.sub),
+            HirKind::Concat(parts) => parts.iter().all(|part| self.extend(part)),
+            HirKind::Literal(literal) => literal.0.iter().all(|&byte| {
+                let place = byte.is_ascii() && self.0.len() < Self::MOST;
+                if place {
+                    self.0.push(1 << byte);
+                }
+                place
+            }),
+            HirKind::Class(Class::Unicode(class)) => {
+                let ascii = class
+                    .ranges()
+                    .last()
+                    .is_some_and(|last| last.end().is_ascii());
+                let place = ascii && self.0.len() < Self::MOST;
+                if place {
+                    let letters = class.ranges().iter().flat_map(|r| r.start()..=r.end());
+                    self.0
+                        .push(letters.fold(0, |set, c| set | 1 << u32::from(c)));
+                }
+                place
+            }
+            _ => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A regular expression over a stream of memory.
 
-use super::prefilter::Skip;
+use super::prefilter::{Head, Skip};
 use super::utf8::{self, Start};
 use mig_plugin_patterns::goregex::{self, Ast};
 use regex_automata::hybrid::LazyStateID;
@@ -127,13 +127,17 @@ impl<'p> RegexStream<'p> {
             Skip::Nothing => {
                 self.feed(piece, None);
             }
-            Skip::ToPrefix { literals, borders } => self.push_prefixes(piece, literals, borders),
+            Skip::ToPrefix {
+                literals,
+                head,
+                borders,
+            } => self.push_prefixes(piece, literals, head, borders),
             Skip::ToStretch { literals, borders } => self.push_stretches(piece, literals, borders),
         }
     }
 
     /// While nothing has begun to match, only literals matter.
-    fn push_prefixes(&mut self, piece: &[u8], literals: &Prefilter, borders: &[u8]) {
+    fn push_prefixes(&mut self, piece: &[u8], literals: &Prefilter, head: &Head, borders: &[u8]) {
         let mut at = 0;
         while at < piece.len() && self.outcome.is_none() {
             let Some(idle) = self.idle() else {
@@ -152,9 +156,8 @@ impl<'p> RegexStream<'p> {
                 continue;
             };
             if self.pending.is_empty() && idle == self.state {
-                let span = Span::from(at..piece.len());
-                at = match literals.find(piece, span) {
-                    Some(found) => found.start,
+                at = match candidate(piece, at, literals, head) {
+                    Some(found) => found,
                     None => at.max(boundary(piece, literals.max_needle_len())),
                 };
                 // Away from the idle state, then back to it.
@@ -375,6 +378,17 @@ impl<'p> RegexStream<'p> {
                 self.outcome = Some(false);
             }
         }
+    }
+}
+
+/// Where a match may begin, from `at` on.
+fn candidate(piece: &[u8], mut at: usize, literals: &Prefilter, head: &Head) -> Option<usize> {
+    loop {
+        let found = literals.find(piece, Span::from(at..piece.len()))?.start;
+        if head.may_begin(&piece[found..]) {
+            return Some(found);
+        }
+        at = found + 1;
     }
 }
 
