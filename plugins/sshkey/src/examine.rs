@@ -45,9 +45,10 @@ pub struct Examined {
     pub has_unparsable_lines: bool,
 }
 
-/// Looks for private keys, and if there are none, for public ones.
-pub fn examine(file: &[u8], purpose: Purpose) -> Examined {
-    let private = private::keys(file);
+/// Looks for private keys, and if there are none, for public ones. Once
+/// `cancelled`, what is found may not be all there is.
+pub fn examine(file: &[u8], purpose: Purpose, cancelled: &dyn Fn() -> bool) -> Examined {
+    let private = private::keys(file, cancelled);
     if !private.is_empty() {
         let entries = private.into_iter().map(|key| Entry {
             kind: Kind::Private,

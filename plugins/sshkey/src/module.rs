@@ -44,11 +44,13 @@ impl Run {
                     continue;
                 }
             };
-            let examined = examine(&bytes, candidates::purpose(file));
+            let cancelled = || session.cancelled();
+            let examined = examine(&bytes, candidates::purpose(file), &cancelled);
             drop(bytes);
             self.report(&place, &examined, session)?;
         }
-        Ok(())
+        // The last file may have been left in the middle.
+        session.check()
     }
 
     fn report(

@@ -38,9 +38,12 @@ impl PrivateKey {
     }
 }
 
-/// All private keys of a file, in their order.
-pub fn keys(file: &[u8]) -> Vec<PrivateKey> {
-    let mut keys: Vec<PrivateKey> = pem::blocks(file).flat_map(|block| of(&block)).collect();
+/// All private keys of a file, in their order, until `cancelled`: where the
+/// public half must be computed each takes its time, and a file has room for
+/// thousands.
+pub fn keys(file: &[u8], cancelled: &dyn Fn() -> bool) -> Vec<PrivateKey> {
+    let blocks = pem::blocks(file).take_while(|_| !cancelled());
+    let mut keys: Vec<PrivateKey> = blocks.flat_map(|block| of(&block)).collect();
     keys.extend(putty::key(file));
     keys
 }
