@@ -18,6 +18,8 @@ fn emit(
     session: &Session<'_>,
 ) -> Result<u64, (u64, Failure)> {
     let failed = |failure| (0, failure);
+    // A list that was cut short is not one without the package.
+    session.check().map_err(failed)?;
     let mut version = Version::new(&parameters.vermatch).map_err(failed)?;
     let wanted: Vec<&Package> = installed
         .packages

@@ -150,6 +150,12 @@ fn lines_are_those_of_the_original() {
 
 #[test]
 fn a_cancelled_run_says_so_and_keeps_what_was_sent() {
+    // With a pattern that matches nothing, too: an unfinished look is no answer.
+    let answer = FakeHost::new()
+        .cancel_after(0)
+        .run::<PkgModule>(json!({"pkgmatch": {"matches": ["^no such package$"]}}));
+    assert_ne!(answer.code, 0);
+    assert_eq!(answer.document()["success"], false);
     for polls in [0, 3, 200] {
         let answer = FakeHost::new()
             .cancel_after(polls)
