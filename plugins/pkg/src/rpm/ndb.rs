@@ -10,13 +10,15 @@ use crate::trouble::Trouble;
 const MAGIC: &[u8] = b"RpmP";
 const SLOT_MAGIC: &[u8] = b"Slot";
 const HEAD_MAGIC: &[u8] = b"BlbS";
+const TAIL_MAGIC: &[u8] = b"BlbE";
 
 const PAGE: usize = 4096;
 const BLOCK: u64 = 16;
 const SLOT: usize = 16;
 /// The first page starts with two slots' room for the file's header.
 const FILE_HEADER: usize = 32;
-/// In front of and behind each header.
+/// In front of and behind each header: magic, number of the package, time,
+/// length; and, at the end of the last block, checksum, length, magic.
 const HEAD: u64 = 16;
 const TAIL: u64 = 12;
 /// Most slots that are looked at.
@@ -45,7 +47,15 @@ pub fn read(file: &Database, take: &mut dyn Take) -> Result<(), Trouble> {
     }
     let mut slots = slots(file, little(&header, 12), take)?;
     slots.sort_by_key(|slot| slot.offset);
+    let mut last = None;
     for slot in slots {
+        if last.replace(slot.offset) == Some(slot.offset) {
+            take.damaged(format!(
+                "the header of package {} is that of another one",
+                slot.package
+            ));
+            continue;
+        }
         let mut source = Stretch {
             file,
             offset: u64::from(slot.offset) * BLOCK,
@@ -59,7 +69,7 @@ pub fn read(file: &Database, take: &mut dyn Take) -> Result<(), Trouble> {
         let room = u64::from(slot.blocks) * BLOCK;
         if &head[..4] != HEAD_MAGIC
             || little(&head, 4) != slot.package
-            || HEAD + length + TAIL > room
+            || (HEAD + length + TAIL).next_multiple_of(BLOCK) != room
         {
             take.damaged(format!(
                 "the header of package {} is not there",
@@ -67,9 +77,27 @@ pub fn read(file: &Database, take: &mut dyn Take) -> Result<(), Trouble> {
             ));
             continue;
         }
+        if let Err(trouble) = tail(file, &slot, length) {
+            note(trouble, take)?;
+        }
         take.header(&mut source, length)?;
     }
     Ok(())
+}
+
+/// Whether a header was written to its end. Its checksum is not calculated: that
+/// would mean to read all of it.
+fn tail(file: &Database, slot: &Slot, length: u64) -> Result<(), Trouble> {
+    let mut tail = [0; TAIL as usize];
+    let end = (u64::from(slot.offset) + u64::from(slot.blocks)) * BLOCK;
+    read_at(file, &mut tail, end - TAIL, "a record")?;
+    if u64::from(little(&tail, 4)) == length && &tail[8..] == TAIL_MAGIC {
+        return Ok(());
+    }
+    Err(Trouble::damaged(format!(
+        "the header of package {} was not written to its end",
+        slot.package
+    )))
 }
 
 /// The slots in use.

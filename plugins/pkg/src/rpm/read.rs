@@ -83,6 +83,7 @@ fn read_steadily(path: &Path, file: &Database, format: Format, collection: &mut 
         };
         let outcome = match format {
             Format::Sqlite => {
+                sqlite::note_unfinished(path, &mut take);
                 let log = sqlite::open_log(path, &mut take);
                 sqlite::read(file, log, &mut take)
             }

@@ -164,8 +164,7 @@ fn pages_in_circles_come_to_an_end() {
 }
 
 #[test]
-fn records_that_share_their_bytes_come_to_an_end() {
-    // Every slot is the first package.
+fn slots_that_are_all_the_same_are_one_package() {
     let mut file = ndb::database(&[&header("p", "1", None, 5000)]);
     let slot = file[32..48].to_vec();
     file[32..4096]
@@ -174,15 +173,80 @@ fn records_that_share_their_bytes_come_to_an_end() {
     let root = Root::new();
     root.file(ndb::FILE, file);
     let installed = root.installed();
+    assert_eq!(installed.packages.len(), 1);
     assert!(
-        installed.packages.len() < 10,
-        "{}",
-        installed.packages.len()
-    );
-    assert!(
-        installed.problems[0].contains("its records share their bytes"),
+        installed.problems[0].ends_with("is that of another one (and 252 more problems)"),
         "{installed:?}"
     );
+}
+
+#[test]
+fn records_that_share_their_bytes_come_to_an_end() {
+    // One header after the other, each in the padding of the one before.
+    const STEP: usize = 512;
+    let inner = header("p", "1", None, 0);
+    let length = 250 * STEP;
+    let blob = header("p", "1", None, length - inner.len());
+    let mut file = ndb::database(&[&blob]);
+    let blocks = (16 + blob.len() + 12).div_ceil(16);
+    let end = 4096 + 16 * blocks;
+    let (mut count, mut at) = (0, 4096);
+    while at + 2 * STEP < end {
+        let left = end - at - 28;
+        let mut record = Vec::new();
+        record.extend(b"BlbS");
+        for number in [1u32, 0, left as u32] {
+            record.extend(number.to_le_bytes());
+        }
+        let mut start = header("p", "1", None, left - inner.len());
+        start.truncate(STEP - 16);
+        record.extend(start);
+        file[at..at + record.len()].copy_from_slice(&record);
+        let slot = &mut file[32 + 16 * count..][..16];
+        slot[4..8].copy_from_slice(&1u32.to_le_bytes());
+        slot[8..12].copy_from_slice(&((at / 16) as u32).to_le_bytes());
+        slot[12..].copy_from_slice(&(((end - at) / 16) as u32).to_le_bytes());
+        (count, at) = (count + 1, at + STEP);
+    }
+    assert!(count > 200, "{count}");
+    let root = Root::new();
+    root.file(ndb::FILE, file);
+    let installed = root.installed();
+    assert!(installed.packages.len() < 10, "{installed:?}");
+    let told = &installed.problems[0];
+    assert!(told.contains("was not written to its end"), "{told}");
+}
+
+#[test]
+fn rows_of_another_table_are_named_and_not_passed_over_byte_by_byte() {
+    let columns: Vec<String> = (0..300).map(|number| format!("c{number}")).collect();
+    let many = format!("hnum INTEGER PRIMARY KEY, blob, {}", columns.join(", "));
+    for (columns, values, what) in [
+        (
+            "number, blob",
+            "zeroblob(100000), x'00'",
+            "without a header",
+        ),
+        (
+            "hnum INTEGER PRIMARY KEY, blob",
+            "1, 'text'",
+            "without a header",
+        ),
+        (&many, "", "a row whose types have 304 bytes"),
+    ] {
+        let root = Root::new();
+        let database = Connection::open(root.path(SQLITE)).expect("a database");
+        let insert = match values {
+            "" => "INSERT INTO Packages DEFAULT VALUES".to_owned(),
+            values => format!("INSERT INTO Packages VALUES ({values})"),
+        };
+        database
+            .execute_batch(&format!("CREATE TABLE Packages ({columns}); {insert}"))
+            .expect("a row");
+        let installed = root.installed();
+        assert_eq!(installed.packages, []);
+        assert!(installed.problems[0].contains(what), "{installed:?}");
+    }
 }
 
 #[test]

@@ -71,6 +71,24 @@ fn a_slot_that_points_astray_costs_one_package() {
 }
 
 #[test]
+fn a_header_that_was_not_written_to_its_end_is_listed_and_named() {
+    let blobs: Vec<&[u8]> = REAL.iter().map(|(blob, ..)| *blob).collect();
+    for back in [1, 5] {
+        let mut file = database(&blobs);
+        let at = file.len() - back;
+        file[at] ^= 0xff;
+        let root = Root::new();
+        root.file(FILE, file);
+        let installed = root.installed();
+        assert_eq!(installed.packages, real_packages(), "{back}");
+        assert!(
+            installed.problems[0].ends_with("of package 3 was not written to its end"),
+            "{installed:?}"
+        );
+    }
+}
+
+#[test]
 fn an_unknown_version_is_named() {
     let mut file = database(&[REAL[0].0]);
     file[4] = 9;

@@ -87,6 +87,78 @@ fn what_is_only_in_the_log_counts_and_what_is_not_committed_does_not() {
 }
 
 #[test]
+fn a_change_without_log_that_is_unfinished_is_said() {
+    let root = Root::new();
+    let mut database = create(&root.path(FILE), 4096, "DELETE");
+    insert(&database, &header("one", "1", None, 9000));
+    assert_eq!(root.packages().len(), 1);
+    // A large transaction spills into the file before it is committed.
+    database
+        .execute_batch("PRAGMA cache_size = 2; PRAGMA cache_spill = 2")
+        .expect("set");
+    let transaction = database.transaction().expect("a transaction");
+    for number in 0..40 {
+        let blob = header(&format!("late{number}"), "1", None, 9000);
+        insert(&transaction, &blob);
+    }
+    let problems = root.installed().problems;
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].contains("rpmdb.sqlite-journal says that a change is unfinished"),
+        "{problems:?}"
+    );
+    transaction.rollback().expect("undone");
+    assert_eq!(root.packages().len(), 1);
+    // What a finished change leaves in the other two modes.
+    for journal in [&b""[..], &[0; 512]] {
+        root.file("var/lib/rpm/rpmdb.sqlite-journal", journal);
+        assert_eq!(root.packages().len(), 1);
+    }
+}
+
+#[test]
+fn views_indexes_and_tables_without_row_numbers_do_not_disturb() {
+    let root = Root::new();
+    let database = Connection::open(root.path(FILE)).expect("a database");
+    let long = "x".repeat(5000);
+    database
+        .execute_batch(&format!(
+            "PRAGMA auto_vacuum = FULL;
+             CREATE TABLE {long} (a);
+             CREATE TABLE other (a PRIMARY KEY, b) WITHOUT ROWID;
+             CREATE VIEW v AS SELECT 1;
+             CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB);
+             CREATE INDEX i ON Packages(blob);
+             CREATE TRIGGER t AFTER INSERT ON other BEGIN SELECT 1; END"
+        ))
+        .expect("a schema");
+    for (blob, ..) in REAL {
+        insert(&database, blob);
+    }
+    assert_eq!(root.packages(), real_packages());
+    // A table of the right name and another kind is not read as one of rows.
+    database
+        .execute_batch(
+            "DROP TABLE Packages;
+             CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB) WITHOUT ROWID;",
+        )
+        .expect("another table");
+    insert_numbered(&database, 1, REAL[0].0);
+    let installed = root.installed();
+    assert_eq!(installed.packages, []);
+    assert!(
+        installed.problems[0].contains("is not a page of a table"),
+        "{installed:?}"
+    );
+}
+
+fn insert_numbered(database: &Connection, number: u32, blob: &[u8]) {
+    database
+        .execute("INSERT INTO Packages VALUES (?, ?)", (number, blob))
+        .expect("a row");
+}
+
+#[test]
 fn a_table_of_thousands_of_packages_is_a_tree() {
     let root = Root::new();
     let mut database = create(&root.path(FILE), 512, "DELETE");
@@ -107,7 +179,7 @@ fn a_table_of_thousands_of_packages_is_a_tree() {
 }
 
 #[test]
-fn other_encodings_and_reserved_bytes_are_understood() {
+fn other_encodings_are_understood() {
     for encoding in ["UTF-16le", "UTF-16be"] {
         let root = Root::new();
         let database = Connection::open(root.path(FILE)).expect("a database");
@@ -117,6 +189,42 @@ fn other_encodings_and_reserved_bytes_are_understood() {
         insert(&database, REAL[0].0);
         assert_eq!(root.packages(), real_packages()[..1], "{encoding}");
     }
+}
+
+#[test]
+fn bytes_that_pages_reserve_are_left_alone() {
+    let root = Root::new();
+    let path = root.path(FILE);
+    drop(create(&path, 1024, "DELETE"));
+    let empty = Connection::open(&path).expect("a database");
+    empty
+        .execute_batch("DROP TABLE Name; DROP TABLE Packages; VACUUM")
+        .expect("emptied");
+    drop(empty);
+    // Every page ends with 32 bytes for others; the content of the first starts
+    // in front of them.
+    let mut file = std::fs::read(&path).expect("the file");
+    file.truncate(2048);
+    file[20] = 32;
+    for page in [0, 1] {
+        let header = if page == 0 { 100 } else { 1024 };
+        if header < file.len() {
+            file[header + 5..header + 7].copy_from_slice(&992u16.to_be_bytes());
+        }
+    }
+    std::fs::write(&path, &file).expect("written");
+    let database = Connection::open(&path).expect("a database");
+    database
+        .execute_batch("CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB)")
+        .expect("a table");
+    for number in 0..60 {
+        insert(
+            &database,
+            &header(&format!("p{number}"), "1", None, number * 70),
+        );
+    }
+    assert_eq!(std::fs::read(&path).expect("the file")[20], 32);
+    assert_eq!(root.packages().len(), 60);
 }
 
 #[derive(Debug, Clone)]

@@ -27,6 +27,36 @@ pub fn log_of(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// How the journal begins that undoes a change; SQLite removes it, or empties
+/// or zeroes it, when the change is complete.
+const JOURNAL: &[u8] = &[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+
+/// Says so when somebody changes the database, or died of it: in the modes
+/// without a log the file then holds a part of the change, and what it held
+/// before is in a journal.
+pub fn note_unfinished(path: &Path, take: &mut dyn Take) {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-journal");
+    let journal = PathBuf::from(name);
+    let mut magic = [0; JOURNAL.len()];
+    let begun = match Database::open(&journal) {
+        // A shorter one undoes nothing.
+        Ok(file) => file.read_at(&mut magic, 0).is_ok() && magic == JOURNAL,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+        Err(error) => {
+            take.damaged(format!("its journal cannot be read: {error}"));
+            false
+        }
+    };
+    if begun {
+        take.damaged(format!(
+            "{} says that a change is unfinished: packages may be missing or listed too early; \
+             let rpm finish or recover, and ask again",
+            journal.display()
+        ));
+    }
+}
+
 /// Opens the log, if there is one.
 pub fn open_log(path: &Path, take: &mut dyn Take) -> Option<Database> {
     match Database::open(&log_of(path)) {
@@ -60,7 +90,12 @@ pub fn read(file: &Database, log: Option<Database>, take: &mut dyn Take) -> Resu
     tree::walk(&pages, root, take, &mut |payload, _length, take| {
         // (hnum INTEGER PRIMARY KEY, blob BLOB)
         match columns::<2>(payload)? {
-            [Some(number), Some(Column::Blob(length))] => {
+            // A number that is not the row's own could have any length, and
+            // passing over it cost what nobody counts.
+            [
+                Some(number @ (Column::Null | Column::Integer(_) | Column::Constant(_))),
+                Some(Column::Blob(length)),
+            ] => {
                 payload.skip(number.length())?;
                 take.header(payload, length)
             }
@@ -75,21 +110,18 @@ fn table(payload: &mut dyn Source, encoding: pages::Encoding) -> Result<Option<u
     /// No name that matters is longer, in bytes of any encoding.
     const LONGEST: u64 = 64;
     let [kind, name, of, root] = columns::<4>(payload)?;
-    let mut text = |column: Option<Column>| -> Result<String, Trouble> {
-        let length = column.map_or(0, |column| column.length());
+    let mut is = |column: Option<Column>, wanted: &str| -> Result<bool, Trouble> {
         match column {
             Some(Column::Text(length)) if length <= LONGEST => {
                 let mut bytes = [0; LONGEST as usize];
                 let bytes = &mut bytes[..length as usize];
                 payload.read(bytes)?;
-                Ok(encoding.decode(bytes))
+                Ok(encoding.decode(bytes).eq_ignore_ascii_case(wanted))
             }
-            _ => payload.skip(length).map(|()| String::new()),
+            _ => Ok(false),
         }
     };
-    let (kind, name) = (text(kind)?, text(name)?);
-    text(of)?;
-    if kind != "table" || !name.eq_ignore_ascii_case("Packages") {
+    if !is(kind, "table")? || !is(name, "Packages")? || !is(of, "Packages")? {
         return Ok(None);
     }
     let root = root.unwrap_or(Column::Null).integer(payload)?;

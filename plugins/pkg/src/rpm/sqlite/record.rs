@@ -3,6 +3,9 @@
 use crate::rpm::source::Source;
 use crate::trouble::Trouble;
 
+/// Most bytes of a row's types; tables of rpm and of the schema have few columns.
+const MAX_TYPES: u64 = 256;
+
 /// What a column holds. Lengths are in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Column {
@@ -65,6 +68,11 @@ impl Column {
 pub fn columns<const N: usize>(payload: &mut dyn Source) -> Result<[Option<Column>; N], Trouble> {
     let mut columns = [None; N];
     let (length, mut used) = varint(payload)?;
+    if length > MAX_TYPES {
+        return Err(Trouble::damaged(format!(
+            "a row whose types have {length} bytes"
+        )));
+    }
     for column in &mut columns {
         if used >= length {
             break;
