@@ -14,6 +14,13 @@ pub(crate) fn of(payload: &[u8]) -> u64 {
     (payload.len() as u64).max(ITEM.saturating_mul(count(payload)))
 }
 
+/// What a place costs with its first finding: the host keeps every place it has
+/// seen, and a place can be much longer than a finding.
+pub(crate) fn of_place(place: &[u8]) -> u64 {
+    let keys = place.iter().filter(|byte| **byte == b'/').count();
+    place.len() as u64 + ITEM.saturating_mul(keys as u64)
+}
+
 /// Counts keys, values, arrays and maps alike. Of bytes that are no payload it
 /// counts something; the walk refuses them before they are decoded.
 fn count(payload: &[u8]) -> u64 {
@@ -46,6 +53,12 @@ fn count(payload: &[u8]) -> u64 {
 mod tests {
     use mig_plugin_payload::encode;
     use serde_json::json;
+
+    #[test]
+    fn every_part_of_a_place_counts() {
+        assert_eq!(super::of_place(b"/elements"), 9 + 8);
+        assert_eq!(super::of_place(b"/elements/s1/even"), 17 + 3 * 8);
+    }
 
     #[test]
     fn every_key_and_value_counts_once() {

@@ -93,6 +93,11 @@ impl Assembler {
         self.lists.is_empty()
     }
 
+    /// How many places have elements.
+    pub fn places(&self) -> usize {
+        self.lists.len()
+    }
+
     /// Appends one element to the array at `place`.
     ///
     /// # Errors

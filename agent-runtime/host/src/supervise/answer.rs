@@ -175,9 +175,10 @@ impl<'a> Answer<'a> {
             place::check(&self.schema, place)?;
             self.known_place = Some(place.to_owned());
         }
-        if !self.afford(frame.payload) {
+        if !self.afford(charge::of(frame.payload)) {
             return Ok(());
         }
+        let places = self.assembler.places();
         // Walked, and kept as it is: as values, findings would take ten times
         // the memory.
         let added = self.assembler.add_payload(place, frame.payload);
@@ -186,23 +187,27 @@ impl<'a> Answer<'a> {
                 format!("sent a finding that is not acceptable: {error}")
             }
             error => error.to_string(),
-        })
+        })?;
+        if self.assembler.places() > places {
+            self.afford(charge::of_place(frame.place));
+        }
+        Ok(())
     }
 
     fn result(&mut self, frame: &Frame<'_>) -> Result<(), Fault> {
         if self.result.is_some() {
             return Err("sent two results".to_owned());
         }
-        if self.afford(frame.payload) {
+        if self.afford(charge::of(frame.payload)) {
             self.result = Some(payload_of(frame)?);
         }
         Ok(())
     }
 
-    /// Charges a payload. False when it is beyond the limit and dropped; the
+    /// Charges something. False when it is beyond the limit and dropped; the
     /// worker was to see to that itself, but it need not be honest.
-    fn afford(&mut self, payload: &[u8]) -> bool {
-        let left = self.output_left.checked_sub(charge::of(payload));
+    fn afford(&mut self, cost: u64) -> bool {
+        let left = self.output_left.checked_sub(cost);
         // Nothing that comes later may slip in behind what was left out.
         self.output_left = left.unwrap_or(0);
         self.full |= left.is_none();

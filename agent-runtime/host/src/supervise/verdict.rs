@@ -94,11 +94,15 @@ pub(super) fn judge(
 /// How it ended and why, in one line.
 fn conclude(job: &Job<'_>, name: &str, answer: &Answer<'_>, end: &End) -> (Ending, Option<String>) {
     let said = |text: String| Some(format!("module `{name}` {text}"));
+    // Both may quote the module, which can put into a place what must not leave
+    // the machine.
     if let Some(fault) = &end.fault {
-        return (Ending::Failed, said(fault.clone()));
+        let broke = || format!("broke the rules for answers ({MASKED})");
+        return (Ending::Failed, said(quoting(job, fault, broke)));
     }
     if let Some(refused) = &answer.refused {
-        return (Ending::Failed, said(refused.clone()));
+        let broke = || format!("was refused by its worker ({MASKED})");
+        return (Ending::Failed, said(quoting(job, refused, broke)));
     }
     let left_out = || {
         let limit = size(job.limits.output);
@@ -158,6 +162,15 @@ fn conclude(job: &Job<'_>, name: &str, answer: &Answer<'_>, end: &End) -> (Endin
 pub(super) fn too_much(job: &Job<'_>, operation: Operation) -> String {
     let (name, limit) = (operation.as_str(), size(job.limits.output));
     format!("answers `{name}` with more than its output limit of {limit}")
+}
+
+/// A text that may quote the module, or what stands for it in privacy mode.
+fn quoting(job: &Job<'_>, text: &str, otherwise: impl FnOnce() -> String) -> String {
+    if job.privacy {
+        otherwise()
+    } else {
+        text.to_owned()
+    }
 }
 
 /// The module's own words, unless they must not leave the machine.

@@ -6,7 +6,9 @@
 //! module falls silent, by a thread that waits for exactly that; so nothing
 //! stays behind when the worker is killed later on.
 
+use std::collections::HashSet;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -44,6 +46,11 @@ struct State {
     assisted: bool,
     /// That thread has been woken for what is in the buffer.
     woken: bool,
+    /// Where the last finding went.
+    place: Vec<u8>,
+    /// Hashes of all places that findings went to.
+    places: HashSet<u64>,
+    hasher: RandomState,
     /// Bytes of output that may still be sent.
     left: u64,
     /// Part of `left` that findings may not use.
@@ -65,6 +72,9 @@ impl Emitter {
                 last_sign: None,
                 assisted: false,
                 woken: false,
+                place: Vec::new(),
+                places: HashSet::new(),
+                hasher: RandomState::new(),
                 left: output,
                 reserve: RESERVE.min(output / 16),
                 full: false,
@@ -77,7 +87,14 @@ impl Emitter {
     /// Sends one finding. Non-zero when the module shall stop.
     pub(super) fn element(&'static self, place: &[u8], payload: &[u8]) -> i32 {
         let mut state = self.lock();
-        let size = charge::of(payload);
+        let mut size = charge::of(payload);
+        if state.place != place {
+            place.clone_into(&mut state.place);
+            let hash = state.hasher.hash_one(place);
+            if state.places.insert(hash) {
+                size += charge::of_place(place);
+            }
+        }
         if state.full || size > state.left.saturating_sub(state.reserve) {
             return state.refuse();
         }

@@ -33,6 +33,59 @@ fn failure_of(source: &Source<'_>) -> Option<String> {
     Some(reason)
 }
 
+/// Places, keys and complaints about them are texts that a module chooses.
+#[test]
+fn privacy_holds_for_what_breaks_the_rules_too() {
+    for call in [
+        r#"EMIT(MIG_EMIT_ELEMENT, "/alice/s1", "\x01");"#,
+        r#"EMIT(MIG_EMIT_ELEMENT, "/elements/alice/deeper", "\x01");"#,
+        r#"EMIT(MIG_EMIT_RESULT, "", "\xa1\x65" "alice" "\x01");"#,
+        // A frame of the worker itself: refused, no place, five bytes.
+        "for (int fd = 3; fd < 100; fd++) for (int kind = 0; kind < 256; kind++) {
+            char frame[] = {(char)kind, 0, 0, 0, 5, 0, 0, 0, 'a', 'l', 'i', 'c', 'e'};
+            if (kind != 1 && write(fd, frame, sizeof frame)) {} }",
+    ] {
+        let Some((_plugins, store)) = Plugins::made_of(&Source {
+            call,
+            ..Source::default()
+        }) else {
+            return;
+        };
+        let private = Job {
+            privacy: true,
+            ..job("cplug", json!(null))
+        };
+        let outcome = run(&store, &private);
+        assert!(!format!("{outcome:?}").contains("alice"), "{outcome:?}");
+    }
+}
+
+/// A thousandth of a place would be charged if findings alone counted.
+#[test]
+fn places_count_as_much_as_findings() {
+    let call = r#"static char place[4000] = "/elements/"; int refused = 0;
+        memset(place + 10, 'x', sizeof place - 11);
+        for (int i = 0; i < 2000 && !refused; i++) {
+            char number[8]; snprintf(number, sizeof number, "%07d", i); memcpy(place + 10, number, 7);
+            refused = emit(host, MIG_EMIT_ELEMENT, place, "\x01", 1);
+            /* A place that is known costs no more. */
+            if (!refused) refused = emit(host, MIG_EMIT_ELEMENT, place, "\x01", 1); }
+        if (refused) return MIG_CODE_LIMIT;"#;
+    let Some((_plugins, store)) = Plugins::with(call) else {
+        return;
+    };
+    let mut job = job("cplug", json!(null));
+    job.limits.output = 1 << 20;
+    let outcome = run(&store, &job);
+    let said = reason(&outcome);
+    assert!(said.contains("output limit of 1 MiB"), "{outcome:?}");
+    let places = outcome.answer["elements"]
+        .as_object()
+        .expect("places")
+        .len();
+    assert!((230..270).contains(&places), "{places}");
+}
+
 #[test]
 fn ways_to_end_without_an_answer() {
     for (call, part) in [
