@@ -112,6 +112,34 @@ fn a_hundred_thousand_files_are_all_looked_at() {
         .as_u64()
         .expect("a count");
     assert!(seen >= FILES as u64, "{}", result["statistics"]);
+
+    fs::write(tree.path().join("d100/id_test.pub"), KEY).expect("a file");
+    let result = timely(&machine, "sshkey", &json!({"paths": [root]}));
+    let keys = result["elements"]["keys"].as_array().expect("keys");
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    assert_eq!(keys[0]["path"], format!("{root}/d100/id_test.pub"));
+
+    let document = json!({
+        "objects": [
+            {"object": "needle", "filecontent": {"path": root, "file": "^needle$", "expression": "^the (\\w+)$"}},
+            {"object": "names", "filename": {"path": root, "file": "^f(9999[0-9])$"}},
+            {"object": "none", "hasline": {"path": root, "file": "^no-such-name$", "expression": "x"}}],
+        "tests": [
+            {"test": "content", "object": "needle", "exactmatch": {"value": "needle"}},
+            {"test": "ten", "object": "names", "regexp": {"value": "^9999"}},
+            {"test": "nothing", "object": "none", "exactmatch": {"value": "true"}}]});
+    let result = timely(&machine, "scribe", &json!({"scribedoc": document}));
+    let results = result["elements"]["results"].as_array().expect("results");
+    let outcomes: Vec<&Value> = results
+        .iter()
+        .map(|result| &result["masterresult"])
+        .collect();
+    assert_eq!(outcomes, [true, true, false], "{result}");
+    assert_eq!(
+        results[1]["results"].as_array().map(Vec::len),
+        Some(10),
+        "{result}"
+    );
 }
 
 #[test]
