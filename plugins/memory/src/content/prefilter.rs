@@ -21,6 +21,8 @@ pub enum Skip {
         literals: Prefilter,
         /// What every match begins with: cheaper to ask than the automaton.
         head: Head,
+        /// A place of the head and its few rare characters.
+        rare: Option<(usize, Vec<u8>)>,
         /// Up to three bytes that occur in no match; perhaps none.
         borders: Vec<u8>,
     },
@@ -47,9 +49,11 @@ impl Skip {
                 let borders = borders(tree).unwrap_or_default();
                 let mut head = Head::default();
                 head.extend(tree);
+                let rare = head.rarest();
                 return Skip::ToPrefix {
                     literals,
                     head,
+                    rare,
                     borders,
                 };
             }
@@ -77,6 +81,24 @@ impl Head {
     pub fn may_begin(&self, bytes: &[u8]) -> bool {
         let mut pairs = self.0.iter().zip(bytes);
         pairs.all(|(set, &byte)| byte.is_ascii() && set >> byte & 1 == 1)
+    }
+
+    /// Number of places.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The place with the rarest characters, if they are so few and so rare that
+    /// looking for them beats looking for literals.
+    pub fn rarest(&self) -> Option<(usize, Vec<u8>)> {
+        const COMMON: &[u8] = b" etaoinshrdlcumwfgypbv\n\0";
+        let rare = |set: &u128| {
+            let bytes: Vec<u8> = (0..0x80).filter(|byte| set >> byte & 1 == 1).collect();
+            let common = |byte: &u8| COMMON.contains(&byte.to_ascii_lowercase());
+            (bytes.len() <= 3 && !bytes.iter().any(common)).then_some(bytes)
+        };
+        let mut places = self.0.iter().enumerate();
+        places.find_map(|(place, set)| Some((place, rare(set)?)))
     }
 
     /// Adds what the tree begins with; true when that is all of the tree.

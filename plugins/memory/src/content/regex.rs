@@ -130,14 +130,28 @@ impl<'p> RegexStream<'p> {
             Skip::ToPrefix {
                 literals,
                 head,
+                rare,
                 borders,
-            } => self.push_prefixes(piece, literals, head, borders),
+            } => {
+                let longest = literals.max_needle_len().max(head.len());
+                let find = |at| match rare {
+                    Some((place, bytes)) => rare_candidate(piece, at, *place, bytes, head),
+                    None => candidate(piece, at, literals, head),
+                };
+                self.push_prefixes(piece, find, longest, borders);
+            }
             Skip::ToStretch { literals, borders } => self.push_stretches(piece, literals, borders),
         }
     }
 
     /// While nothing has begun to match, only literals matter.
-    fn push_prefixes(&mut self, piece: &[u8], literals: &Prefilter, head: &Head, borders: &[u8]) {
+    fn push_prefixes(
+        &mut self,
+        piece: &[u8],
+        find: impl Fn(usize) -> Option<usize>,
+        longest: usize,
+        borders: &[u8],
+    ) {
         let mut at = 0;
         while at < piece.len() && self.outcome.is_none() {
             let Some(idle) = self.idle() else {
@@ -156,9 +170,9 @@ impl<'p> RegexStream<'p> {
                 continue;
             };
             if self.pending.is_empty() && idle == self.state {
-                at = match candidate(piece, at, literals, head) {
+                at = match find(at) {
                     Some(found) => found,
-                    None => at.max(boundary(piece, literals.max_needle_len())),
+                    None => at.max(boundary(piece, longest)),
                 };
                 // Away from the idle state, then back to it.
                 at += self.feed_character(&piece[at..]);
@@ -389,6 +403,24 @@ fn candidate(piece: &[u8], mut at: usize, literals: &Prefilter, head: &Head) -> 
             return Some(found);
         }
         at = found + 1;
+    }
+}
+
+/// The same by the rare characters at one place of a match.
+fn rare_candidate(
+    piece: &[u8],
+    at: usize,
+    place: usize,
+    bytes: &[u8],
+    head: &Head,
+) -> Option<usize> {
+    let mut from = at + place;
+    loop {
+        let found = from + first_border(bytes, piece.get(from..)?)?;
+        if head.may_begin(&piece[found - place..]) {
+            return Some(found - place);
+        }
+        from = found + 1;
     }
 }
 
