@@ -33,10 +33,12 @@ impl Look<'_, '_> {
         };
         session.check()?;
         if let Some((pid, reason)) = &found.reason {
-            let count = found.untold;
+            let which = match found.untold {
+                1 => format!("process {pid} cannot be told"),
+                count => format!("{count} processes cannot be told, first of process {pid}"),
+            };
             self.errors.add(format!(
-                "the namespace of {count} processes cannot be told, first of process {pid}: \
-                 {reason}; it takes root with CAP_SYS_PTRACE"
+                "the namespace of {which}: {reason}; it takes root with CAP_SYS_PTRACE"
             ));
         }
         let own = namespaces::of(&self.system.proc.join("self")).ok();

@@ -5,6 +5,14 @@ use super::Parameters;
 use crate::questions::Network;
 use mig_plugin_patterns::goregex;
 use mig_plugin_sdk::FieldError;
+use mig_plugin_sdk::payload::assemble::place;
+
+/// Longest place that a host takes findings for, in bytes. The values asked for
+/// are part of it.
+const LONGEST_PLACE: usize = 4096;
+/// Bytes of a value that fit there under every name, and with every byte
+/// escaped.
+const LONGEST_VALUE: usize = 2000;
 
 /// Longest value repeated in a complaint, in characters.
 const MAX_SHOWN: usize = 80;
@@ -32,6 +40,21 @@ pub fn validate(parameters: &Parameters) -> Vec<FieldError> {
         for value in values {
             if let Err(reason) = Network::parse(value) {
                 let message = format!("'{}' is {reason}", shown(value));
+                complaints.push(FieldError::new(field, message));
+            }
+        }
+    }
+    for (field, values) in [
+        ("localmac", &parameters.localmac),
+        ("neighbormac", &parameters.neighbormac),
+        ("listeningport", &parameters.listeningport),
+    ] {
+        for value in values {
+            if place(&[field, value]).len() > LONGEST_PLACE {
+                let message = format!(
+                    "'{}' is too long; ask with several values of at most {LONGEST_VALUE} bytes",
+                    shown(value)
+                );
                 complaints.push(FieldError::new(field, message));
             }
         }

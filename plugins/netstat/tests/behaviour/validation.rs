@@ -4,6 +4,32 @@ use crate::support::attempt;
 use mig_plugin_sdk::abi::code;
 use serde_json::json;
 
+/// Findings are sent under the value asked for, and a host takes no longer names
+/// of places than this.
+#[test]
+fn values_that_no_finding_can_be_sent_under_are_refused_beforehand() {
+    for (field, value) in [
+        ("localmac", format!("{}|.*", "x".repeat(5000))),
+        ("neighbormac", "/".repeat(2050)),
+        ("listeningport", format!("{}22", "0".repeat(5000))),
+    ] {
+        let answer = attempt(json!({field: [value]}));
+        assert_eq!(answer.code, code::BAD_PARAMETERS, "{field}");
+        assert_eq!(
+            answer.error.as_ref().map(|error| &error["field"]),
+            Some(&json!(field))
+        );
+        let said = answer.message();
+        assert!(said.contains("too long; ask with several values"), "{said}");
+        assert!(said.len() < 300, "{said}");
+        let fits = match field {
+            "listeningport" => "0".repeat(2000),
+            _ => "/".repeat(2000),
+        };
+        assert_eq!(attempt(json!({field: [fits]})).code, code::OK, "{field}");
+    }
+}
+
 #[test]
 fn refusals_name_field_and_value() {
     for (parameters, part) in [
