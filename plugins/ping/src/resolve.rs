@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// When there is none, or the run should end.
 pub fn resolve(name: &str, port: u16, session: &Session<'_>) -> Result<SocketAddr, Failure> {
     if let Ok(address) = name.parse::<IpAddr>() {
-        return Ok(SocketAddr::new(address, port));
+        return Ok(reachable(SocketAddr::new(address, port)));
     }
     // The resolver cannot be interrupted, so it works in a thread of its own,
     // which a run that ends early leaves behind for the worker's end.
@@ -47,9 +47,18 @@ pub fn resolve(name: &str, port: u16, session: &Session<'_>) -> Result<SocketAdd
     }
 }
 
+/// An IPv4 address in the clothes of IPv6 as what it is: nobody answers ICMPv6
+/// there.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if let IpAddr::V4(plain) = address.ip().to_canonical() {
+        address.set_ip(plain.into());
+    }
+    address
+}
+
 fn address_of(name: &str, found: io::Result<Option<SocketAddr>>) -> Result<SocketAddr, Failure> {
     let reason = match found {
-        Ok(Some(address)) => return Ok(address),
+        Ok(Some(address)) => return Ok(reachable(address)),
         Ok(None) => "it has no address".to_owned(),
         Err(error) => error.to_string(),
     };
@@ -60,4 +69,25 @@ fn address_of(name: &str, found: io::Result<Option<SocketAddr>>) -> Result<Socke
             format!("destination `{name}` cannot be resolved on this endpoint: {reason}"),
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mapped_addresses_are_what_they_stand_for() {
+        for (written, meant) in [
+            ("[::ffff:192.0.2.7]:80", "192.0.2.7:80"),
+            ("[::ffff:c000:207]:80", "192.0.2.7:80"),
+            ("192.0.2.7:80", "192.0.2.7:80"),
+            ("[2001:db8::7]:80", "[2001:db8::7]:80"),
+            ("[fe80::1%3]:80", "[fe80::1%3]:80"),
+            ("[::192.0.2.7]:80", "[::192.0.2.7]:80"),
+        ] {
+            let address: SocketAddr = written.parse().expect("an address");
+            let meant: SocketAddr = meant.parse().expect("an address");
+            assert_eq!(reachable(address), meant, "{written}");
+        }
+    }
 }
