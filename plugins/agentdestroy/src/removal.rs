@@ -31,6 +31,9 @@ pub enum Kept {
     /// There is nothing to remove.
     #[error("it was removed before")]
     Gone,
+    /// Its name means nothing here.
+    #[error("nothing has that name here; it was renamed or belongs to a container")]
+    Elsewhere,
     /// Its name means another file by now, or another file for that process.
     #[error("another file has its name")]
     Replaced,
@@ -69,7 +72,7 @@ pub fn remove(
     match sys::entry(directory.as_fd(), &name) {
         Ok(found) if found == program.identity => {}
         Ok(_) => return Err(Kept::Replaced),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Kept::Gone),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Kept::Elsewhere),
         Err(error) => return Err(error.into()),
     }
     Ok(sys::remove(directory.as_fd(), &name)?)
@@ -105,7 +108,7 @@ fn open_place(path: &Path) -> Result<(File, CString), Kept> {
         .open(parent);
     match opened {
         Ok(directory) => Ok((directory, name)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Kept::Gone),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Kept::Elsewhere),
         Err(error) => Err(error.into()),
     }
 }

@@ -90,6 +90,21 @@ fn an_executable_without_a_name_is_examined_all_the_same() {
 }
 
 #[test]
+fn other_names_of_the_executable_stay() {
+    let mut victim = Victim::agent();
+    let other = victim.executable.with_extension("other");
+    fs::hard_link(&victim.executable, &other).expect("a second name");
+    fs::remove_file(&victim.executable).expect("it is there");
+    let document = victim.destroy(&version());
+    assert_eq!(document["success"], true, "{document}");
+    let error = document["errors"][0].as_str().expect("an error");
+    let kept = "nothing has that name here; it was renamed or belongs to a container";
+    assert!(error.ends_with(kept), "{error}");
+    assert_eq!(victim.end_signal(), Some(9));
+    assert!(other.exists());
+}
+
+#[test]
 fn a_file_that_took_the_name_of_the_executable_stays() {
     let mut victim = Victim::agent();
     let other = victim.executable.with_extension("new");
