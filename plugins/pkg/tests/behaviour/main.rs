@@ -8,4 +8,5 @@ mod module;
 mod ndb;
 mod real_rpm;
 mod sqlite;
+mod sqlite_log;
 mod support;

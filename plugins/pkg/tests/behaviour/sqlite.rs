@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 use std::path::Path;
 
-const FILE: &str = "var/lib/rpm/rpmdb.sqlite";
+pub const FILE: &str = "var/lib/rpm/rpmdb.sqlite";
 
 /// A database with the tables that rpm makes.
-fn create(path: &Path, page_size: u32, mode: &str) -> Connection {
+pub fn create(path: &Path, page_size: u32, mode: &str) -> Connection {
     let database = Connection::open(path).expect("a database");
     database
         .execute_batch(&format!(
@@ -25,7 +25,7 @@ fn create(path: &Path, page_size: u32, mode: &str) -> Connection {
     database
 }
 
-fn insert(database: &Connection, blob: &[u8]) {
+pub fn insert(database: &Connection, blob: &[u8]) {
     database
         .execute("INSERT INTO Packages(blob) VALUES (?)", [blob])
         .expect("a row");
