@@ -177,7 +177,7 @@ fn the_worker_reads_rpms_database_with_its_log_and_a_damaged_dpkg_beside_it() {
     ]);
     assert_eq!(document["elements"]["packages"], expected, "{document}");
     assert_eq!(document["success"], true);
-    let error = "/var/lib/dpkg/status: damaged: line 6 is no field (and 1 more problems)";
+    let error = "/var/lib/dpkg/status: damaged: line 6 is no field (and 1 more problem)";
     assert_eq!(document["errors"], json!([error]));
 }
 

@@ -160,6 +160,7 @@ impl Problem {
             .collect();
         match self.others {
             0 => format!("{path}: {}", self.first),
+            1 => format!("{path}: {} (and 1 more problem)", self.first),
             others => format!("{path}: {} (and {others} more problems)", self.first),
         }
     }
