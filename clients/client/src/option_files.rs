@@ -4,7 +4,7 @@
 //! it what the person named, and nothing else: a plugin must not choose which
 //! of the person's files become part of an action.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt;
 
@@ -91,19 +91,17 @@ impl<'a> OptionFiles<'a> {
 
 /// A whole text file or pipe, as `<(command)` gives one.
 fn read(path: &str) -> Result<String, String> {
-    let file = File::open(path).map_err(|error| match error.kind() {
+    let refused = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => "there is no such file; check the path".to_owned(),
         io::ErrorKind::PermissionDenied => "it may not be read; check its permissions".to_owned(),
         _ => error.to_string(),
-    })?;
-    let metadata = file.metadata().map_err(|error| error.to_string())?;
-    let kind = metadata.file_type();
-    if kind.is_dir() {
-        return Err("it is a directory; name a file in it".to_owned());
-    }
-    if !kind.is_file() && !kind.is_fifo() {
-        return Err("it is neither a regular file nor a pipe; name one".to_owned());
-    }
+    };
+    // Before it is opened, which alone does something to many a device; the word
+    // may have been meant for something else than reading.
+    readable(&std::fs::metadata(path).map_err(refused)?)?;
+    let file = File::open(path).map_err(refused)?;
+    // It may have been replaced meanwhile.
+    readable(&file.metadata().map_err(refused)?)?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE + 1)
         .read_to_end(&mut bytes)
@@ -115,6 +113,18 @@ fn read(path: &str) -> Result<String, String> {
         let at = error.utf8_error().valid_up_to();
         format!("it is not UTF-8 text (byte {at}); convert it, for example with iconv")
     })
+}
+
+/// Refuses what has no end, or none that is known.
+fn readable(metadata: &Metadata) -> Result<(), String> {
+    let kind = metadata.file_type();
+    if kind.is_dir() {
+        return Err("it is a directory; name a file in it".to_owned());
+    }
+    if !kind.is_file() && !kind.is_fifo() {
+        return Err("it is neither a regular file nor a pipe; name one".to_owned());
+    }
+    Ok(())
 }
 
 fn shown(path: &str) -> String {
@@ -196,7 +206,13 @@ mod tests {
             assert!(why.starts_with(&words[1]) && why.contains(remedy), "{why}");
             assert!(!why.contains('\n'));
         }
-        assert!(read("/dev/null").is_err());
+        // Opening a socket fails otherwise: it is not even tried.
+        let socket = directory.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("bind");
+        for path in ["/dev/null", socket.to_str().expect("UTF-8")] {
+            let why = read(path).expect_err(path);
+            assert!(why.contains("neither a regular file nor a pipe"), "{why}");
+        }
     }
 
     #[test]
