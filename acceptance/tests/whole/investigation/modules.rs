@@ -199,7 +199,10 @@ fn an_agent_ends_another_and_removes_its_program() {
     // Another program file, so that it is not that of the agent which acts.
     let program = whole.site.path("old-agent");
     let own = whole.site.programs().agent();
-    fs::copy(own.get_program(), &program).unwrap();
+    // Not copied by this process: a test beside this one may start a program
+    // just then, which would hold the file open for writing, and busy.
+    let copied = Said::by(Command::new("cp").arg(own.get_program()).arg(&program));
+    assert_eq!(copied.code, 0, "{copied:?}");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let configuration = whole.site.agent_configuration("second").unwrap();
     whole.site.write("second.cfg", configuration).unwrap();
