@@ -116,6 +116,16 @@ fn slots(file: &Database, pages: u32, take: &mut dyn Take) -> Result<Vec<Slot>, 
             break;
         }
         let start = if number == 0 { FILE_HEADER } else { 0 };
+        // A wrong number of pages could lead through terabytes of holes.
+        if !page[start..]
+            .chunks_exact(SLOT)
+            .any(|slot| &slot[..4] == SLOT_MAGIC)
+        {
+            take.damaged(format!(
+                "page {number} of {pages} holds no slot; the rest is left out"
+            ));
+            break;
+        }
         for slot in page[start..].chunks_exact(SLOT) {
             if &slot[..4] != SLOT_MAGIC {
                 take.damaged(format!("a slot on page {number} is none"));

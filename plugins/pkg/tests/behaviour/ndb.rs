@@ -89,6 +89,23 @@ fn a_header_that_was_not_written_to_its_end_is_listed_and_named() {
 }
 
 #[test]
+fn a_number_of_pages_that_is_none_does_not_lead_through_holes() {
+    let mut content = database(&[REAL[0].0]);
+    content[12..16].copy_from_slice(&u32::MAX.to_le_bytes());
+    let root = Root::new();
+    let path = root.file(FILE, content);
+    let file = std::fs::OpenOptions::new().write(true).open(path);
+    // The pages behind the content are holes.
+    file.expect("the file").set_len(1 << 40).expect("room");
+    let installed = root.installed();
+    assert_eq!(installed.packages, real_packages()[..1]);
+    assert!(
+        installed.problems[0].contains(" of 4294967295 holds no slot"),
+        "{installed:?}"
+    );
+}
+
+#[test]
 fn an_unknown_version_is_named() {
     let mut file = database(&[REAL[0].0]);
     file[4] = 9;
