@@ -406,10 +406,14 @@ impl Agent {
         body
     }
 
-    /// A heartbeat arrived: monitoring may look at the age of the file.
+    /// A heartbeat arrived: monitoring may look at the age of the file. It is
+    /// put in place whole, so that nobody ever reads it empty.
     pub(crate) fn heartbeat_sent(&self) {
         let path = self.settings.run_directory.join(crate::heartbeat::MARKER);
-        if let Err(error) = std::fs::write(&path, self.now().to_string()) {
+        let new = path.with_extension("ok.new");
+        let written = std::fs::write(&new, self.now().to_string())
+            .and_then(|()| std::fs::rename(&new, &path));
+        if let Err(error) = written {
             tracing::warn!("cannot write {}: {error}", path.display());
         }
         self.worked.notify_one();
