@@ -21,8 +21,9 @@ pub enum Skip {
         literals: Prefilter,
         /// What every match begins with: cheaper to ask than the automaton.
         head: Head,
-        /// A place of the head and its few rare characters.
-        rare: Option<(usize, Vec<u8>)>,
+        /// A place of the head where rarer characters stand than at its
+        /// beginning, and what finds them.
+        rare: Option<(usize, Prefilter)>,
         /// Up to three bytes that occur in no match; perhaps none.
         borders: Vec<u8>,
     },
@@ -76,6 +77,11 @@ pub struct Head(Vec<u128>);
 impl Head {
     /// Most places.
     const MOST: usize = 16;
+    /// Places that are looked for at a time: as many as a vectorised search of
+    /// several literals compares at once.
+    const WINDOW: usize = 3;
+    /// Most literals to look for at a time.
+    const VARIANTS: u32 = 16;
 
     /// False when no match begins at the start of `bytes`, as far as they go.
     pub fn may_begin(&self, bytes: &[u8]) -> bool {
@@ -88,17 +94,20 @@ impl Head {
         self.0.len()
     }
 
-    /// The place with the rarest characters, if they are so few and so rare that
-    /// looking for them beats looking for literals.
-    pub fn rarest(&self) -> Option<(usize, Vec<u8>)> {
-        const COMMON: &[u8] = b" etaoinshrdlcumwfgypbv\n\0";
-        let rare = |set: &u128| {
-            let bytes: Vec<u8> = (0..0x80).filter(|byte| set >> byte & 1 == 1).collect();
-            let common = |byte: &u8| COMMON.contains(&byte.to_ascii_lowercase());
-            (bytes.len() <= 3 && !bytes.iter().any(common)).then_some(bytes)
+    /// The place of the head whose characters are rarest in memory, and what
+    /// finds them.
+    pub fn rarest(&self) -> Option<(usize, Prefilter)> {
+        let windows = self.0.windows(Self::WINDOW).enumerate();
+        let few = |window: &[u128]| {
+            let variants: u32 = window.iter().map(|set| set.count_ones()).product();
+            (1..=Self::VARIANTS).contains(&variants)
         };
-        let mut places = self.0.iter().enumerate();
-        places.find_map(|(place, set)| Some((place, rare(set)?)))
+        let often = |window: &[u128]| window.iter().map(|set| frequency(*set)).product::<u64>();
+        let (place, window) = windows
+            .filter(|(_, window)| few(window))
+            .min_by_key(|(_, window)| often(window))?;
+        let prefilter = Prefilter::new(MatchKind::LeftmostFirst, &variants(window))?;
+        prefilter.is_fast().then_some((place, prefilter))
     }
 
     /// Adds what the tree begins with; true when that is all of the tree.
@@ -129,6 +138,33 @@ impl Head {
             _ => false,
         }
     }
+}
+
+/// How often one of the characters occurs in memory, which is full of text: a
+/// number to compare by.
+fn frequency(set: u128) -> u64 {
+    const COMMON: &[u8] = b" \0etaoinshrdlcumwfgypbv\n";
+    (0..0x80_u8)
+        .filter(|byte| set >> byte & 1 == 1)
+        .map(|byte| {
+            let rank = COMMON.iter().position(|&common| common == byte);
+            rank.map_or(4, |rank| 4 * (COMMON.len() - rank) as u64)
+        })
+        .sum()
+}
+
+/// Every literal with one character of each set.
+fn variants(sets: &[u128]) -> Vec<Vec<u8>> {
+    let mut variants = vec![Vec::new()];
+    for set in sets {
+        let bytes = (0..0x80_u8).filter(|byte| set >> byte & 1 == 1);
+        let longer = bytes.flat_map(|byte| {
+            let with = |literal: &Vec<u8>| [literal.as_slice(), &[byte]].concat();
+            variants.iter().map(with).collect::<Vec<_>>()
+        });
+        variants = longer.collect();
+    }
+    variants
 }
 
 /// Literals one of which every match of the tree begins with.

@@ -134,10 +134,11 @@ impl<'p> RegexStream<'p> {
                 borders,
             } => {
                 let longest = literals.max_needle_len().max(head.len());
-                let find = |at| match rare {
-                    Some((place, bytes)) => rare_candidate(piece, at, *place, bytes, head),
-                    None => candidate(piece, at, literals, head),
+                let (place, literals) = match rare {
+                    Some((place, literals)) => (*place, literals),
+                    None => (0, literals),
                 };
+                let find = |at| candidate(piece, at, place, literals, head);
                 self.push_prefixes(piece, find, longest, borders);
             }
             Skip::ToStretch { literals, borders } => self.push_stretches(piece, literals, borders),
@@ -395,33 +396,24 @@ impl<'p> RegexStream<'p> {
     }
 }
 
-/// Where a match may begin, from `at` on.
-fn candidate(piece: &[u8], mut at: usize, literals: &Prefilter, head: &Head) -> Option<usize> {
-    loop {
-        let found = literals.find(piece, Span::from(at..piece.len()))?.start;
-        if head.may_begin(&piece[found..]) {
-            return Some(found);
-        }
-        at = found + 1;
-    }
-}
-
-/// The same by the rare characters at one place of a match.
-fn rare_candidate(
+/// Where a match may begin, from `at` on, when one of the literals stands
+/// `place` bytes behind the beginning of each.
+fn candidate(
     piece: &[u8],
     at: usize,
     place: usize,
-    bytes: &[u8],
+    literals: &Prefilter,
     head: &Head,
 ) -> Option<usize> {
     let mut from = at + place;
-    loop {
-        let found = from + first_border(bytes, piece.get(from..)?)?;
+    while from < piece.len() {
+        let found = literals.find(piece, Span::from(from..piece.len()))?.start;
         if head.may_begin(&piece[found - place..]) {
             return Some(found - place);
         }
         from = found + 1;
     }
+    None
 }
 
 /// Where to go on at the end of a piece without a literal: far enough back for
