@@ -32,6 +32,10 @@ extern "C" {
  * packs are published; from then on old binaries must keep loading. */
 #define MIG_ENTRY_SYMBOL "mig_plugin_draft_1"
 
+/* Name of the service a persistent module asks for with get_service; it is a
+ * MigService. */
+#define MIG_SERVICE "mig.service.1"
+
 /* ELF section that carries the manifest as UTF-8 JSON, readable without
  * executing anything. */
 #define MIG_MANIFEST_SECTION ".mig.manifest"
@@ -89,9 +93,67 @@ typedef struct MigBytes {
  * needs of the system is not here but in the manifest's capabilities, in the
  * words of docs/plugins.md: filesystem-read, filesystem-write, network,
  * raw-network, network-namespaces, process-information, ptrace,
- * signal, processes, netlink-audit. */
+ * signal, processes, netlink-audit, state-directory, alerts. */
 /* Has a long-lived serve operation. */
 #define MIG_CAPABILITY_PERSISTENT UINT64_C(1)
+
+/* What a host tells a persistent module, see MigService.next. */
+/* An investigator asks; the payload is the parameters. The number belongs
+ * to the query and goes back with the answer. Several may be open at once. */
+#define MIG_MESSAGE_QUERY 1u
+/* An alert of another module, for modules that declare the capability
+ * alerts: {"source":"audit","message":"..."}. Numbers rise by one; see
+ * MIG_NOTICE_STORED. */
+#define MIG_MESSAGE_ALERT 2u
+/* Host name, environment or tags have changed:
+ * {"hostname":"...","environment":{...},"tags":{...}}. */
+#define MIG_MESSAGE_SURROUNDINGS 3u
+
+/* What a persistent module tells its host, see MigService.send. */
+/* It is at work: queries may come. No payload. */
+#define MIG_NOTICE_READY 1u
+/* An alert; the payload is its text in UTF-8, usually a JSON object, of at
+ * most 262144 bytes. Blocks while nobody takes alerts. */
+#define MIG_NOTICE_ALERT 2u
+/* The answer to the query of this number: a result document. */
+#define MIG_NOTICE_ANSWER 3u
+/* The query of this number failed; the payload is an error record. */
+#define MIG_NOTICE_FAILURE 4u
+/* Every alert of another module up to this number is in safe keeping: the
+ * host forgets them. It hands over again what a module that ended had not
+ * reported. */
+#define MIG_NOTICE_STORED 5u
+/* What the owner of the machine shall see of the module, for example its
+ * counters: a flat object of numbers, booleans and short texts. */
+#define MIG_NOTICE_STATUS 6u
+
+/* Takes one message; the payload is borrowed for the call. It is called on the
+ * thread that called MigService.next, before that returns. */
+typedef void (*MigReceive)(void *taker, uint32_t kind, uint64_t number, MigBytes payload);
+
+/* What the host offers to a persistent module beyond MigHost: the service
+ * SERVICE, there only during serve. Same rules of ownership. */
+typedef struct MigService {
+    /* Size of this table in bytes. */
+    size_t size;
+    /* Opaque; handed back to every function below. */
+    void *context;
+    /* A descriptor that is readable while a message may be waiting, for a
+     * module that also waits for others. It belongs to the host: do not read
+     * from it and do not close it. Any thread. */
+    int32_t (*descriptor)(void *context);
+    /* Waits for the next message, at most so many milliseconds, for ever when
+     * negative, and hands it to receive. Returns 1 when it did, 0 when none
+     * came in time, and a negative number when the module shall end. The host
+     * takes every call as a sign of life and ends a module that shows none for
+     * 30 seconds: wait here, or call it with 0 whenever the descriptor is
+     * readable. One thread at a time. */
+    int32_t (*next)(void *context, int32_t milliseconds, MigReceive receive, void *taker);
+    /* Sends a notice of notice, copied by the host. Returns 0 to go on;
+     * anything else means that the notice was refused or the host is gone. Any
+     * thread. */
+    int32_t (*send)(void *context, uint32_t kind, uint64_t number, MigBytes payload);
+} MigService;
 
 /* What the host offers to a plugin.
  *
@@ -143,7 +205,14 @@ typedef struct MigHost {
  * print: {"result":{...},"foundonly":false}, gives {"lines":[...]}; it may
  * be called many times in one process, once for each result.
  * validate: parameters, gives {"errors":[{"field":"...","message":"..."}]}.
- * describe: nothing, gives the manifest. */
+ * describe: nothing, gives the manifest.
+ * serve, through its own entry: {"config":{...},"hostname":"...",
+ * "environment":{...},"tags":{...},"directory":"/..."}, where config is the
+ * module's configuration file as its manifest describes it and directory its
+ * own place for files, null without the capability state-directory. It
+ * returns when the host asks for the end, or with a failure; then the host
+ * starts it again. run of a persistent module is never called: the manifest
+ * describes the module's queries with it. */
 typedef int32_t (*MigCall)(const MigHost *host, MigBytes operation, MigBytes input);
 
 /* What a plugin offers. A static, immutable table that belongs to the plugin;

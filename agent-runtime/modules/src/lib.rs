@@ -14,10 +14,18 @@ pub use options::{OptionsError, default_options, options};
 pub const BUILT_IN: &[StaticModule] = &[
     #[cfg(feature = "modagentdestroy")]
     StaticModule(mig_module_agentdestroy::plugin),
+    #[cfg(feature = "modaudit")]
+    StaticModule(mig_module_audit::plugin),
+    #[cfg(feature = "moddispatch")]
+    StaticModule(mig_module_dispatch::plugin),
     #[cfg(feature = "modexample")]
     StaticModule(mig_module_example::plugin),
+    #[cfg(feature = "modexamplepersist")]
+    StaticModule(mig_module_examplepersist::plugin),
     #[cfg(feature = "modfile")]
     StaticModule(mig_module_file::plugin),
+    #[cfg(feature = "modfswatch")]
+    StaticModule(mig_module_fswatch::plugin),
     #[cfg(feature = "modmemory")]
     StaticModule(mig_module_memory::plugin),
     #[cfg(feature = "modnetstat")]

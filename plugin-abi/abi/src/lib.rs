@@ -17,6 +17,9 @@ pub const ABI_MINOR: u16 = 0;
 /// The one symbol a plugin exports. It says `draft` until the first module
 /// packs are published; from then on old binaries must keep loading.
 pub const ENTRY_SYMBOL: &str = "mig_plugin_draft_1";
+/// Name of the service a persistent module asks for with `get_service`; it is a
+/// [`MigService`].
+pub const SERVICE: &str = "mig.service.1";
 /// ELF section that carries the manifest as UTF-8 JSON, readable without
 /// executing anything.
 pub const MANIFEST_SECTION: &str = ".mig.manifest";
@@ -106,10 +109,84 @@ pub mod level {
 /// needs of the system is not here but in the manifest's `capabilities`, in the
 /// words of `docs/plugins.md`: `filesystem-read`, `filesystem-write`, `network`,
 /// `raw-network`, `network-namespaces`, `process-information`, `ptrace`,
-/// `signal`, `processes`, `netlink-audit`.
+/// `signal`, `processes`, `netlink-audit`, `state-directory`, `alerts`.
 pub mod capability {
     /// Has a long-lived `serve` operation.
     pub const PERSISTENT: u64 = 1;
+}
+
+/// What a host tells a persistent module, see [`MigService::next`].
+pub mod message {
+    /// An investigator asks; the payload is the parameters. The number belongs
+    /// to the query and goes back with the answer. Several may be open at once.
+    pub const QUERY: u32 = 1;
+    /// An alert of another module, for modules that declare the capability
+    /// `alerts`: `{"source":"audit","message":"..."}`. Numbers rise by one; see
+    /// `MIG_NOTICE_STORED`.
+    pub const ALERT: u32 = 2;
+    /// Host name, environment or tags have changed:
+    /// `{"hostname":"...","environment":{...},"tags":{...}}`.
+    pub const SURROUNDINGS: u32 = 3;
+}
+
+/// What a persistent module tells its host, see [`MigService::send`].
+pub mod notice {
+    /// It is at work: queries may come. No payload.
+    pub const READY: u32 = 1;
+    /// An alert; the payload is its text in UTF-8, usually a JSON object, of at
+    /// most 262144 bytes. Blocks while nobody takes alerts.
+    pub const ALERT: u32 = 2;
+    /// The answer to the query of this number: a result document.
+    pub const ANSWER: u32 = 3;
+    /// The query of this number failed; the payload is an error record.
+    pub const FAILURE: u32 = 4;
+    /// Every alert of another module up to this number is in safe keeping: the
+    /// host forgets them. It hands over again what a module that ended had not
+    /// reported.
+    pub const STORED: u32 = 5;
+    /// What the owner of the machine shall see of the module, for example its
+    /// counters: a flat object of numbers, booleans and short texts.
+    pub const STATUS: u32 = 6;
+}
+
+/// Takes one message; the payload is borrowed for the call. It is called on the
+/// thread that called [`MigService::next`], before that returns.
+pub type ReceiveFn =
+    unsafe extern "C" fn(taker: *mut c_void, kind: u32, number: u64, payload: MigBytes);
+
+/// What the host offers to a persistent module beyond [`MigHost`]: the service
+/// [`SERVICE`], there only during `serve`. Same rules of ownership.
+#[repr(C)]
+pub struct MigService {
+    /// Size of this table in bytes.
+    pub size: usize,
+    /// Opaque; handed back to every function below.
+    pub context: *mut c_void,
+    /// A descriptor that is readable while a message may be waiting, for a
+    /// module that also waits for others. It belongs to the host: do not read
+    /// from it and do not close it. Any thread.
+    pub descriptor: unsafe extern "C" fn(context: *mut c_void) -> i32,
+    /// Waits for the next message, at most so many milliseconds, for ever when
+    /// negative, and hands it to `receive`. Returns 1 when it did, 0 when none
+    /// came in time, and a negative number when the module shall end. The host
+    /// takes every call as a sign of life and ends a module that shows none for
+    /// 30 seconds: wait here, or call it with 0 whenever the descriptor is
+    /// readable. One thread at a time.
+    pub next: unsafe extern "C" fn(
+        context: *mut c_void,
+        milliseconds: i32,
+        receive: ReceiveFn,
+        taker: *mut c_void,
+    ) -> i32,
+    /// Sends a notice of [`notice`], copied by the host. Returns 0 to go on;
+    /// anything else means that the notice was refused or the host is gone. Any
+    /// thread.
+    pub send: unsafe extern "C" fn(
+        context: *mut c_void,
+        kind: u32,
+        number: u64,
+        payload: MigBytes,
+    ) -> i32,
 }
 
 /// What the host offers to a plugin.
@@ -169,6 +246,13 @@ pub struct MigHost {
 /// be called many times in one process, once for each result.
 /// `validate`: parameters, gives `{"errors":[{"field":"...","message":"..."}]}`.
 /// `describe`: nothing, gives the manifest.
+/// `serve`, through its own entry: `{"config":{...},"hostname":"...",
+/// "environment":{...},"tags":{...},"directory":"/..."}`, where `config` is the
+/// module's configuration file as its manifest describes it and `directory` its
+/// own place for files, null without the capability `state-directory`. It
+/// returns when the host asks for the end, or with a failure; then the host
+/// starts it again. `run` of a persistent module is never called: the manifest
+/// describes the module's queries with it.
 pub type CallFn =
     unsafe extern "C" fn(host: *const MigHost, operation: MigBytes, input: MigBytes) -> i32;
 

@@ -27,7 +27,7 @@ fn the_committed_header_is_the_generated_one() {
 
 #[test]
 fn c_and_cpp_compilers_see_the_same_layout() {
-    use mig_plugin_abi::{MigBytes, MigHost, MigPlugin};
+    use mig_plugin_abi::{MigBytes, MigHost, MigPlugin, MigService};
     use std::mem::{offset_of, size_of};
 
     let directory = tempfile::tempdir().expect("a directory");
@@ -36,6 +36,8 @@ fn c_and_cpp_compilers_see_the_same_layout() {
         ("sizeof(MigBytes)", size_of::<MigBytes>()),
         ("sizeof(MigHost)", size_of::<MigHost>()),
         ("sizeof(MigPlugin)", size_of::<MigPlugin>()),
+        ("sizeof(MigService)", size_of::<MigService>()),
+        ("offsetof(MigService, send)", offset_of!(MigService, send)),
         ("offsetof(MigHost, context)", offset_of!(MigHost, context)),
         ("offsetof(MigHost, emit)", offset_of!(MigHost, emit)),
         (

@@ -69,7 +69,7 @@ pub struct Manifest {
     /// An interrupted run may be run again. False when not said.
     #[serde(default)]
     pub repeatable: bool,
-    /// Has a long-lived `serve`.
+    /// Has a long-lived `serve`; then `run` describes its queries.
     #[serde(default)]
     pub persistent: bool,
     /// What the sandbox must leave open for it.
@@ -110,10 +110,12 @@ pub struct Abi {
 /// One operation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
-    /// What it takes.
+    /// What it takes; for `serve`, the configuration file: an object of sections,
+    /// each an object of keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Schema>,
-    /// What it answers; for `run`, the properties `elements` and `statistics`.
+    /// What it answers; for `run`, the properties `elements` and `statistics`;
+    /// for `serve`, an alert: an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Schema>,
 }
@@ -179,12 +181,18 @@ pub enum Capability {
     Processes,
     /// `signal`: signals to other processes.
     Signal,
+    /// `state-directory`: a directory of its own to keep files in, the only one
+    /// it may write to. Persistent modules only.
+    StateDirectory,
+    /// `alerts`: gets the alerts of the other persistent modules. Persistent
+    /// modules only.
+    Alerts,
     /// Something this version does not know, and therefore cannot grant.
     Other(String),
 }
 
 impl Capability {
-    const NAMES: [(&'static str, Capability); 10] = [
+    const NAMES: [(&'static str, Capability); 12] = [
         ("filesystem-read", Capability::FilesystemRead),
         ("filesystem-write", Capability::FilesystemWrite),
         ("network", Capability::Network),
@@ -195,6 +203,8 @@ impl Capability {
         ("netlink-audit", Capability::NetlinkAudit),
         ("processes", Capability::Processes),
         ("signal", Capability::Signal),
+        ("state-directory", Capability::StateDirectory),
+        ("alerts", Capability::Alerts),
     ];
 
     /// The word in the manifest.
@@ -288,6 +298,16 @@ impl Manifest {
     /// Schema of the parameters of `run`.
     pub fn parameters(&self) -> Option<&Schema> {
         self.operations.get("run")?.parameters.as_ref()
+    }
+
+    /// Schema of the configuration file of a persistent module.
+    pub fn configuration(&self) -> Option<&Schema> {
+        self.operations.get("serve")?.parameters.as_ref()
+    }
+
+    /// Schema of an alert of a persistent module, with its privacy classes.
+    pub fn alert(&self) -> Option<&Schema> {
+        self.operations.get("serve")?.result.as_ref()
     }
 
     /// Schema of the whole result document of `run`: what the module declares

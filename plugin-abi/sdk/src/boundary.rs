@@ -24,19 +24,31 @@ pub(crate) unsafe extern "C" fn call<M: Module>(
     operation: MigBytes,
     input: MigBytes,
 ) -> i32 {
-    // SAFETY: null or valid, by the contract of the ABI.
+    // SAFETY: the caller keeps the contract of the ABI.
+    unsafe {
+        guarded(host, |session| {
+            operations::perform::<M>(session, operation.as_slice(), input.as_slice())
+        })
+    }
+}
+
+/// Runs an operation so that nothing but a code leaves it.
+///
+/// # Safety
+/// `host` is null or a valid table for the whole call.
+pub(crate) unsafe fn guarded(
+    host: *const MigHost,
+    operation: impl FnOnce(&Session<'_>) -> Result<(), Failure>,
+) -> i32 {
+    // SAFETY: null or valid, as the caller promises.
     let Some(host) = (unsafe { host.as_ref() }) else {
         // Nobody to report to.
         return code::BAD_PARAMETERS;
     };
-    // SAFETY: valid for the whole call, by the contract of the ABI.
+    // SAFETY: valid for the whole call, as the caller promises.
     let session = unsafe { Session::new(host) };
-    // SAFETY: readable for the whole call, by the contract of the ABI.
-    let (operation, input) = unsafe { (operation.as_slice(), input.as_slice()) };
     let guard = Guard::enter(host);
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        operations::perform::<M>(&session, operation, input)
-    }));
+    let outcome = catch_unwind(AssertUnwindSafe(|| operation(&session)));
     let place = guard.leave();
     let failure = match outcome {
         Ok(Ok(())) => return code::OK,

@@ -39,15 +39,17 @@ pub mod hosts;
 mod module;
 pub mod numbers;
 mod operations;
+mod persistent;
 mod session;
 pub mod testing;
 pub mod texts;
 pub mod times;
 pub mod words;
 
-pub use export::{copied, table};
+pub use export::{copied, persistent_table, table};
 pub use failure::Failure;
 pub use module::{Defaults, Files, Module, Options};
+pub use persistent::{Alert, Message, PersistentModule, Query, Service, Start, Surroundings};
 pub use session::Session;
 
 pub use mig_plugin_abi as abi;

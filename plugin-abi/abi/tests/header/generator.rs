@@ -210,7 +210,7 @@ fn declare(kind: &str, name: &str) -> String {
         "u64" => "uint64_t",
         "i32" => "int32_t",
         table if table.starts_with("Mig") => table,
-        "CallFn" => "MigCall",
+        function if function.ends_with("Fn") => &alias_name(function),
         other => panic!("no C type for {other}"),
     };
     format!("{kind} {name}")

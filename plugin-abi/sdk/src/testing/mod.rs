@@ -1,6 +1,10 @@
 //! A host for unit tests: it collects what a module emits, and can cancel or
 //! refuse at a chosen moment. It goes through the C table like a real one.
 
+mod service;
+
+pub use service::FakeService;
+
 use crate::{Module, ResultDocument, table};
 use mig_plugin_abi::{ABI_MAJOR, ABI_MINOR, MigBytes, MigHost, MigPlugin, code, emit};
 use mig_plugin_payload::assemble::Assembler;
