@@ -47,7 +47,8 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    pub(crate) fn at(file: &str, line: usize, problem: Problem) -> Self {
+    /// A line that makes no sense, to whoever knows more than the kinds of keys.
+    pub fn at(file: &str, line: usize, problem: Problem) -> Self {
         Self::Line {
             file: file.to_owned(),
             line,
@@ -65,7 +66,7 @@ pub enum Problem {
         /// As written.
         name: String,
         /// The most similar known one.
-        nearest: Option<&'static str>,
+        nearest: Option<String>,
     },
     /// A key that the section does not have.
     #[error("unknown key `{name}` in [{section}]{}", suggestion(nearest, false))]
@@ -73,21 +74,21 @@ pub enum Problem {
         /// As written.
         name: String,
         /// The section it stands in.
-        section: &'static str,
+        section: String,
         /// The most similar known one.
-        nearest: Option<&'static str>,
+        nearest: Option<String>,
     },
     /// A key before the first section.
     #[error("`{0}` stands before the first [section]")]
     NoSection(String),
     /// A key that is not true or false, without a value.
     #[error("`{0}` needs a value: {0} = ...")]
-    NeedsValue(&'static str),
+    NeedsValue(String),
     /// A value of the wrong kind.
     #[error("`{key}` is `{value}`; expected {expected}")]
     BadValue {
         /// The key.
-        key: &'static str,
+        key: String,
         /// As written.
         value: String,
         /// What would do.
@@ -99,6 +100,14 @@ pub enum Problem {
     /// A line that is neither section nor key.
     #[error("expected `key = value`, a [section] or a comment")]
     BadLine,
+    /// A value that its owner does not accept.
+    #[error("`{key}`: {reason}")]
+    Refused {
+        /// The key.
+        key: String,
+        /// What is wrong with its value.
+        reason: String,
+    },
     /// A quotation mark without its partner.
     #[error("a quotation mark is not closed on this line")]
     UnclosedQuote,
@@ -111,7 +120,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    pub(crate) fn unknown_section(name: &str, sections: &[Section]) -> Self {
+    pub(crate) fn unknown_section(name: &str, sections: &[Section<'_>]) -> Self {
         let nearest = nearest(name, sections.iter().map(|section| section.name));
         Self::UnknownSection {
             name: name.to_owned(),
@@ -119,17 +128,17 @@ impl Problem {
         }
     }
 
-    pub(crate) fn unknown_key(name: &str, section: &Section) -> Self {
+    pub(crate) fn unknown_key(name: &str, section: &Section<'_>) -> Self {
         let nearest = nearest(name, section.keys.iter().map(|key| key.name));
         Self::UnknownKey {
             name: name.to_owned(),
-            section: section.name,
+            section: section.name.to_owned(),
             nearest,
         }
     }
 }
 
-fn suggestion(nearest: &Option<&'static str>, section: bool) -> String {
+fn suggestion(nearest: &Option<String>, section: bool) -> String {
     match nearest {
         Some(name) if section => format!("; did you mean [{name}]?"),
         Some(name) => format!("; did you mean `{name}`?"),

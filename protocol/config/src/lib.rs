@@ -6,6 +6,9 @@
 //! a program that ignored it would run with something other than what its
 //! operator wrote. Errors name file, line and the nearest valid name.
 //!
+//! What a file may hold is a table that a program has, or one made when it runs,
+//! for the files of modules that describe their own.
+//!
 //! The dialect is close to git's, but git's own readers treat names, repeated
 //! keys and errors differently, and the existing files must keep their meaning.
 
@@ -28,24 +31,24 @@ use value::Value;
 
 /// A key that a program knows.
 #[derive(Debug, Clone, Copy)]
-pub struct Key {
-    /// Lower-case name.
-    pub name: &'static str,
+pub struct Key<'a> {
+    /// Its name; the file may write it in any case.
+    pub name: &'a str,
     /// What its value is.
     pub kind: Kind,
 }
 
 /// A section that a program knows.
 #[derive(Debug, Clone, Copy)]
-pub struct Section {
-    /// Lower-case name.
-    pub name: &'static str,
+pub struct Section<'a> {
+    /// Its name; the file may write it in any case.
+    pub name: &'a str,
     /// Its keys.
-    pub keys: &'static [Key],
+    pub keys: &'a [Key<'a>],
 }
 
 /// A key, for the tables of the programs.
-pub const fn key(name: &'static str, kind: Kind) -> Key {
+pub const fn key(name: &str, kind: Kind) -> Key<'_> {
     Key { name, kind }
 }
 
@@ -53,7 +56,7 @@ pub const fn key(name: &'static str, kind: Kind) -> Key {
 pub const LARGEST_FILE: u64 = 1 << 20;
 
 /// The keys of `[modules]`, which agent and clients share.
-pub const MODULES: Section = Section {
+pub const MODULES: Section<'static> = Section {
     name: "modules",
     keys: &[
         key("path", Kind::List),
@@ -65,7 +68,7 @@ pub const MODULES: Section = Section {
 };
 
 /// The keys of `[logging]`, which all daemons share.
-pub const LOGGING: Section = Section {
+pub const LOGGING: Section<'static> = Section {
     name: "logging",
     keys: &[
         key("mode", Kind::Text),
@@ -88,16 +91,18 @@ pub struct Configuration {
 
 #[derive(Debug, Clone)]
 struct Entry {
-    section: &'static str,
-    key: &'static str,
+    section: Box<str>,
+    key: Box<str>,
     value: Value,
+    /// Where each value of a list stands, and where any other was set last.
+    lines: Vec<usize>,
 }
 
 /// Reads a file.
 ///
 /// # Errors
 /// When it cannot be read, or for the first thing in it that makes no sense.
-pub fn load(path: &Path, sections: &[Section]) -> Result<Configuration, ConfigError> {
+pub fn load(path: &Path, sections: &[Section<'_>]) -> Result<Configuration, ConfigError> {
     let file = path.display().to_string();
     let unreadable = |source| ConfigError::Unreadable {
         file: file.clone(),
@@ -122,7 +127,11 @@ pub fn load(path: &Path, sections: &[Section]) -> Result<Configuration, ConfigEr
 ///
 /// # Errors
 /// The first thing that makes no sense.
-pub fn parse(file: &str, text: &str, sections: &[Section]) -> Result<Configuration, ConfigError> {
+pub fn parse(
+    file: &str,
+    text: &str,
+    sections: &[Section<'_>],
+) -> Result<Configuration, ConfigError> {
     let (configuration, mut errors) = parse_all(file, text, sections);
     if errors.is_empty() {
         Ok(configuration)
@@ -136,21 +145,21 @@ pub fn parse(file: &str, text: &str, sections: &[Section]) -> Result<Configurati
 pub fn parse_all(
     file: &str,
     text: &str,
-    sections: &[Section],
+    sections: &[Section<'_>],
 ) -> (Configuration, Vec<ConfigError>) {
     let mut configuration = Configuration {
         file: file.to_owned(),
         entries: Vec::new(),
     };
     let mut errors = Vec::new();
-    let mut current: Option<&Section> = None;
+    let mut current: Option<&Section<'_>> = None;
     let mut skipping = false;
     for (line, item) in lexer::items(text) {
         let problem = match item {
             Ok(lexer::Item::Section(name)) => {
                 current = sections
                     .iter()
-                    .find(|known| known.name == name.to_ascii_lowercase());
+                    .find(|known| known.name.eq_ignore_ascii_case(&name));
                 skipping = current.is_none();
                 match current {
                     Some(_) => continue,
@@ -161,7 +170,7 @@ pub fn parse_all(
             Ok(lexer::Item::Key(..)) if skipping => continue,
             Ok(lexer::Item::Key(name, text)) => match current {
                 None => Problem::NoSection(name),
-                Some(section) => match assign(&mut configuration, section, &name, text) {
+                Some(section) => match assign(&mut configuration, section, &name, text, line) {
                     Ok(()) => continue,
                     Err(problem) => problem,
                 },
@@ -175,24 +184,32 @@ pub fn parse_all(
 
 fn assign(
     configuration: &mut Configuration,
-    section: &Section,
+    section: &Section<'_>,
     name: &str,
     text: Option<String>,
+    line: usize,
 ) -> Result<(), Problem> {
     let key = section
         .keys
         .iter()
-        .find(|known| known.name == name.to_ascii_lowercase())
+        .find(|known| known.name.eq_ignore_ascii_case(name))
         .ok_or_else(|| Problem::unknown_key(name, section))?;
     let value = Value::read(key, text)?;
-    let same = |entry: &&mut Entry| entry.section == section.name && entry.key == key.name;
+    let same = |entry: &&mut Entry| *entry.section == *section.name && *entry.key == *key.name;
     match configuration.entries.iter_mut().find(same) {
-        Some(entry) => entry.value.merge(value),
+        Some(entry) => {
+            if !matches!(value, Value::List(_)) {
+                entry.lines.clear();
+            }
+            entry.lines.push(line);
+            entry.value.merge(value);
+        }
         None => {
             configuration.entries.push(Entry {
-                section: section.name,
-                key: key.name,
+                section: section.name.into(),
+                key: key.name.into(),
                 value,
+                lines: vec![line],
             });
         }
     }
@@ -272,11 +289,21 @@ impl Configuration {
         }
     }
 
+    /// The line that sets the key; of a list, the one that holds the value with
+    /// this index, counted from 0. Lines are counted from 1.
+    pub fn line(&self, section: &str, key: &str, index: usize) -> Option<usize> {
+        let lines = &self.entry(section, key)?.lines;
+        lines.get(index).or(lines.last()).copied()
+    }
+
     fn value(&self, section: &str, key: &str) -> Option<&Value> {
+        self.entry(section, key).map(|entry| &entry.value)
+    }
+
+    fn entry(&self, section: &str, key: &str) -> Option<&Entry> {
         self.entries
             .iter()
-            .find(|entry| entry.section == section && entry.key == key)
-            .map(|entry| &entry.value)
+            .find(|entry| *entry.section == *section && *entry.key == *key)
     }
 }
 

@@ -2,16 +2,13 @@
 
 /// The candidate with the fewest letters to change, if those are few enough for
 /// it to be a misspelling.
-pub(crate) fn nearest(
-    name: &str,
-    candidates: impl Iterator<Item = &'static str>,
-) -> Option<&'static str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
     let name: Vec<char> = name.to_ascii_lowercase().chars().take(64).collect();
     candidates
-        .map(|candidate| (distance(&name, candidate), candidate))
+        .map(|candidate| (distance(&name, &candidate.to_ascii_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 2)
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+        .map(|(_, candidate)| candidate.to_owned())
 }
 
 /// Letters to insert, delete or replace (Levenshtein).
@@ -36,10 +33,10 @@ mod tests {
     #[test]
     fn a_misspelling_is_recognised_and_a_stranger_is_not() {
         let keys = ["relay", "api", "heartbeatfreq"];
-        assert_eq!(nearest("relai", keys.into_iter()), Some("relay"));
+        assert_eq!(nearest("relai", keys.into_iter()), Some("relay".to_owned()));
         assert_eq!(
             nearest("heartbeatfrequency", keys.into_iter()),
-            Some("heartbeatfreq")
+            Some("heartbeatfreq".to_owned())
         );
         assert_eq!(nearest("zzzzzzzz", keys.into_iter()), None);
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SECTIONS: &[Section] = &[
+const SECTIONS: &[Section<'static>] = &[
     Section {
         name: "agent",
         keys: &[
@@ -118,6 +118,30 @@ fn all_mistakes_can_be_had_at_once() {
 }
 
 #[test]
+fn a_table_made_at_run_time_keeps_its_own_spelling() {
+    let keys: Vec<String> = ["Path", "maxAge"].map(str::to_owned).to_vec();
+    let keys = [key(&keys[0], Kind::List), key(&keys[1], Kind::Integer)];
+    let section = String::from("Paths");
+    let sections = [Section {
+        name: &section,
+        keys: &keys,
+    }];
+    let text = "\n[PATHS]\npath = /a\nMAXAGE = 1\n[paths]\nPath = /b\nmaxage = 2";
+    let file = parse("f.cfg", text, &sections).unwrap();
+    assert_eq!(file.list("Paths", "Path"), ["/a", "/b"]);
+    assert_eq!(file.integer("Paths", "maxAge"), Some(2));
+    let lines = |name, index| file.line("Paths", name, index);
+    assert_eq!((lines("Path", 0), lines("Path", 1)), (Some(3), Some(6)));
+    assert_eq!(lines("maxAge", 0), Some(7), "the last one counts");
+    assert_eq!(lines("other", 0), None);
+    let error = parse("f.cfg", "[paths]\nmaxagge = 1", &sections).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "f.cfg: line 2: unknown key `maxagge` in [Paths]; did you mean `maxAge`?"
+    );
+}
+
+#[test]
 fn a_missing_or_empty_required_key_is_named() {
     for text in ["", "[agent]\nrelay = \"\""] {
         let error = read(text)
@@ -154,6 +178,27 @@ proptest! {
         let (_, errors) = parse_all("f", &text, SECTIONS);
         for error in errors {
             prop_assert!(error.to_string().starts_with("f: line "));
+        }
+    }
+
+    #[test]
+    fn lists_come_back_in_order_with_their_lines(
+        values in prop::collection::vec("[a-z/]{1,8}", 1..20),
+        gaps in prop::collection::vec(0usize..3, 20),
+        upper in any::<bool>(),
+    ) {
+        let name = if upper { "TAGS" } else { "tAgs" };
+        let (mut text, mut lines, mut at) = ("[agent]\n".to_owned(), Vec::new(), 1);
+        for (value, gap) in values.iter().zip(gaps) {
+            text.push_str(&"; remark\n".repeat(gap));
+            at += gap + 1;
+            lines.push(at);
+            text.push_str(&format!("{name} = {value}\n"));
+        }
+        let file = read(&text).unwrap();
+        prop_assert_eq!(file.list("agent", "tags"), &values[..]);
+        for (index, line) in lines.into_iter().enumerate() {
+            prop_assert_eq!(file.line("agent", "tags", index), Some(line));
         }
     }
 

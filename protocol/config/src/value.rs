@@ -34,15 +34,15 @@ pub(crate) enum Value {
 
 impl Value {
     /// Reads the text behind `=`; `None` is a key alone.
-    pub(crate) fn read(key: &Key, text: Option<String>) -> Result<Self, Problem> {
+    pub(crate) fn read(key: &Key<'_>, text: Option<String>) -> Result<Self, Problem> {
         let Some(text) = text else {
             return match key.kind {
                 Kind::Bool => Ok(Self::Bool(true)),
-                _ => Err(Problem::NeedsValue(key.name)),
+                _ => Err(Problem::NeedsValue(key.name.to_owned())),
             };
         };
         let wrong = |expected| Problem::BadValue {
-            key: key.name,
+            key: key.name.to_owned(),
             value: text.clone(),
             expected,
         };
