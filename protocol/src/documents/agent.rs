@@ -103,6 +103,11 @@ pub struct Environment {
     /// Names of the modules it has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub modules: Vec<String>,
+    /// Its persistent modules that are started, and how they do: `running`, or
+    /// a word and, behind a colon, why they do not. Originals have no such key
+    /// and pass it over.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub persistent: BTreeMap<String, String>,
 }
 
 decode_members!(Environment {
@@ -116,6 +121,7 @@ decode_members!(Environment {
     "publicip" => publicip,
     "aws" => aws,
     "modules" => modules via List<String>,
+    "persistent" => persistent via TextMap,
 });
 
 /// What the AWS metadata service says about the instance.

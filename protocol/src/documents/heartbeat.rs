@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Agent, AgentMode, Aws, Environment};
-use crate::json::decode::List;
+use crate::json::decode::{List, TextMap};
 use crate::json::members::decode_members;
 use crate::timestamp::Time;
 
@@ -70,6 +70,10 @@ pub struct HeartbeatEnvironment {
     pub public_ip: String,
     /// Names of the modules the agent has.
     pub modules: Option<Vec<String>>,
+    /// How its persistent modules do; not of the original, and left out when
+    /// there are none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub persistent: BTreeMap<String, String>,
 }
 
 decode_members!(HeartbeatEnvironment {
@@ -82,6 +86,7 @@ decode_members!(HeartbeatEnvironment {
     "addresses" => addresses via List<String>,
     "publicip" => public_ip,
     "modules" => modules via List<String>,
+    "persistent" => persistent via TextMap,
 });
 
 /// One label within a posted heartbeat.
@@ -131,6 +136,7 @@ impl HeartbeatPost {
                 addresses: Some(environment.addresses.clone()),
                 public_ip: environment.publicip.clone(),
                 modules: Some(environment.modules.clone()),
+                persistent: environment.persistent.clone(),
             },
             tags: Some(
                 agent
@@ -170,6 +176,7 @@ impl From<HeartbeatPost> for Agent {
                 publicip: environment.public_ip,
                 aws: Aws::default(),
                 modules: environment.modules.unwrap_or_default(),
+                persistent: environment.persistent,
             },
             tags: post
                 .tags
