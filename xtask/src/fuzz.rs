@@ -43,6 +43,10 @@ pub struct Options {
     /// Only this target.
     #[arg(long)]
     target: Option<String>,
+    /// Take the same way through the inputs each time, so that a change is
+    /// judged by what it changed. Without it every run looks elsewhere.
+    #[arg(long)]
+    seed: Option<u32>,
 }
 
 /// Builds the fuzz program once and runs each target for its share of the time.
@@ -102,7 +106,8 @@ pub fn run(options: &Options) -> Outcome<()> {
                 "-max_len=65536",
                 "-print_final_stats=0",
             ])
-            .args(["-verbosity=0", "-detect_leaks=0"]);
+            .args(["-verbosity=0", "-detect_leaks=0"])
+            .args(options.seed.map(|seed| format!("-seed={seed}")));
         run_command(
             &format!("fuzzing {target} (findings are in {})", findings.display()),
             &mut command,

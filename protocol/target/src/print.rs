@@ -132,6 +132,10 @@ impl Display for Value {
             }
             Value::Text(text) => Quoted(text).fmt(f),
             Value::Number(Number::Integer(number)) => number.fmt(f),
+            // A whole one beyond 2^53 would read back as an integer without this.
+            Value::Number(Number::Real(number)) if number.fract() == 0.0 => {
+                write!(f, "{number:.1}")
+            }
             Value::Number(Number::Real(number)) => number.fmt(f),
             Value::Boolean(value) => f.write_str(if *value { "TRUE" } else { "FALSE" }),
             Value::Time(time) => write!(f, "'{}'::timestamptz", time_values::print(*time)),

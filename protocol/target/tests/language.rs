@@ -113,6 +113,8 @@ fn accepted_targets_and_what_an_agent_makes_of_them() {
              (SELECT id FROM actions WHERE starttime > NOW() - INTERVAL '1 week'))",
             Unknown,
         ),
+        // A whole number that is no integer: too large to be exact.
+        ("pid < 10000000000000000.0", True),
     ];
     for (text, expected) in cases {
         let target = Target::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));

@@ -179,7 +179,7 @@ fn number() -> BoxedStrategy<Number> {
     prop_oneof![
         (-3i64..4).prop_map(Number::Integer),
         any::<i32>().prop_map(|number| Number::Integer(number.into())),
-        prop::sample::select(vec![0.5, -1.25, 2.75]).prop_map(Number::Real),
+        prop::sample::select(vec![0.5, -1.25, 2.75, 1e16, -3e300]).prop_map(Number::Real),
     ]
     .boxed()
 }
