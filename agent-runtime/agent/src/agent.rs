@@ -14,6 +14,7 @@ use crate::execution::Runner;
 use crate::history::History;
 use crate::identity::Identity;
 use crate::journal::{EntryId, Journal, Totals};
+use crate::record::Record as OwnersRecord;
 use crate::settings::Settings;
 use crate::trust::Trust;
 use crate::{VERSION, answer, sys};
@@ -45,6 +46,8 @@ pub struct Parts {
     pub trust: Trust,
     /// Its memory.
     pub journal: Journal,
+    /// What the owner of the machine can read.
+    pub owners_record: Arc<OwnersRecord>,
     /// What runs its modules.
     pub runner: Arc<dyn Runner>,
     /// Its clock.
@@ -60,6 +63,7 @@ pub struct Agent {
     settings: Settings,
     identity: Identity,
     trust: Trust,
+    owners_record: Arc<OwnersRecord>,
     runner: Arc<dyn Runner>,
     clock: Arc<dyn Clock>,
     checkin: bool,
@@ -97,6 +101,7 @@ impl Agent {
             settings: parts.settings,
             identity: parts.identity,
             trust: parts.trust,
+            owners_record: parts.owners_record,
             runner: parts.runner,
             clock: parts.clock,
             checkin: parts.checkin,
@@ -128,6 +133,11 @@ impl Agent {
     /// Whose orders it takes.
     pub fn trust(&self) -> &Trust {
         &self.trust
+    }
+
+    /// What the owner of the machine can read.
+    pub fn owners_record(&self) -> &Arc<OwnersRecord> {
+        &self.owners_record
     }
 
     /// What runs its modules.
@@ -291,7 +301,10 @@ impl Agent {
         tracing::error!("a result is dropped, the relay does not accept it: {reason}");
         let own = self.record();
         let mut journal = self.journal();
-        journal.shorten(entry, &|command| answer::dropped(command, reason, &own));
+        journal.shorten(entry, &|command| {
+            self.record_unsent(command, reason);
+            answer::dropped(command, reason, &own)
+        });
         self.count_unsent(journal.totals());
     }
 

@@ -12,13 +12,14 @@ use crate::execution::Report;
 const MAX_ANSWER: usize = 19 << 20;
 
 /// Fills a command in. The agent states its own queue; the rest of the record
-/// stays as the scheduler wrote it, which is how it finds the row again.
+/// stays as the scheduler wrote it, which is how it finds the row again. Returns
+/// the answer and the results as they are in it.
 pub fn complete(
     command: Command,
     status: CommandStatus,
     results: Vec<Report>,
     own: &Record,
-) -> Vec<u8> {
+) -> (Vec<u8>, Vec<Report>) {
     complete_within(MAX_ANSWER, command, status, results, own)
 }
 
@@ -28,7 +29,7 @@ fn complete_within(
     status: CommandStatus,
     mut results: Vec<Report>,
     own: &Record,
-) -> Vec<u8> {
+) -> (Vec<u8>, Vec<Report>) {
     command.status = status;
     identify(&mut command, own);
     let mut answer = written(&command, &results);
@@ -40,7 +41,7 @@ fn complete_within(
         drop(answer);
         answer = written(&command, &results);
     }
-    answer
+    (answer, results)
 }
 
 /// A command with these results, member by member as [`Command`] has them.
@@ -186,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_scheduler_finds_its_row_again() {
-        let answer = complete(
+        let (answer, _) = complete(
             command(1),
             CommandStatus::Success,
             vec![ModuleResult::default().into()],
@@ -229,8 +230,10 @@ mod tests {
         };
         let results = vec![result(6), result(9), result(7), result(1)];
         let limit = 19 << 10;
-        let answer = complete_within(limit, command(4), CommandStatus::Success, results, &own());
+        let (answer, sent) =
+            complete_within(limit, command(4), CommandStatus::Success, results, &own());
         assert!(answer.len() <= limit);
+        assert!(matches!(&sent[1], Report::Result(result) if !result.success));
         let answer = parse_command(&answer).unwrap();
         assert_eq!(answer.status, CommandStatus::Failed);
         let kept: Vec<bool> = answer

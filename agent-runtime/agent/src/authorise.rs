@@ -1,14 +1,17 @@
 //! Whether a command may run here: its form and time, who signed it, what they
 //! may do, and whether this host is meant.
 
+use std::time::Duration;
+
 use mig_protocol::action::{Invalid, validate_for_agent};
 use mig_protocol::openpgp::{SignatureRefused, VerifyError};
-use mig_protocol::{Agent as Record, Command, Time};
-use mig_target::{AgentFacts, Target, TargetError, Verdict};
+use mig_protocol::{Action, Agent as Record, Command, Time};
+use mig_target::{AgentFacts, Facts, Target, TargetError, Verdict};
 use thiserror::Error;
 
 use crate::agent::Agent;
-use crate::trust::TrustError;
+use crate::record::entry::Signer;
+use crate::trust::{Trust, TrustError};
 
 /// Why a command is refused: one line for the investigator.
 #[derive(Debug, Error)]
@@ -37,6 +40,20 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// What kind of reason it is: one word for the owner's record.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Invalid(Invalid::NotSigned) | Self::Signature(_) => "signature",
+            Self::Invalid(Invalid::Expired { .. } | Invalid::NotYetValid { .. }) => "time",
+            Self::Invalid(_) => "invalid",
+            Self::Trust(TrustError::Denied(_)) => "acl",
+            Self::Trust(_) => "trust",
+            Self::Target(_) | Self::NotMeant => "target",
+            Self::Replayed => "replay",
+            Self::NotJournalled(_) => "journal",
+        }
+    }
+
     /// Whether it is for a signature by a key nobody here knows.
     pub fn is_unknown_key(&self) -> bool {
         matches!(
@@ -50,48 +67,97 @@ impl Refusal {
 }
 
 impl Agent {
-    /// Everything but the replay check, which is the journal's.
+    /// Everything but the replay check, which is the journal's. Returns who
+    /// signed.
     ///
     /// # Errors
     /// The first reason to refuse.
-    pub(crate) fn authorise(&self, command: &Command, now: Time) -> Result<(), Refusal> {
-        validate_for_agent(&command.action, now, self.settings().clock_tolerance)?;
-        self.authorise_signers(command, now)?;
-        let told = self.told();
-        let known = [Some(self.record()), told];
-        is_meant(&command.action.target, now, known.iter().flatten())
+    pub(crate) fn authorise(&self, command: &Command, now: Time) -> Result<Vec<Signer>, Refusal> {
+        let action = &command.action;
+        is_in_order(action, now, self.settings().clock_tolerance)?;
+        let signers = may_order(self.trust(), action, now)?;
+        let facts: Vec<AgentFacts> = [Some(self.record()), self.told()]
+            .iter()
+            .flatten()
+            .map(facts)
+            .collect();
+        is_meant(&action.target, now, facts.iter().map(|facts| facts as _))?;
+        Ok(signers)
     }
 
     /// Who signed, and whether they may.
     ///
     /// # Errors
     /// The first reason to refuse.
-    pub(crate) fn authorise_signers(&self, command: &Command, now: Time) -> Result<(), Refusal> {
-        let trust = self.trust().current()?;
-        let signers = trust.keyring.verify_action(&command.action, now)?;
-        trust.permit(&command.action, &signers)?;
-        Ok(())
+    pub(crate) fn authorise_signers(
+        &self,
+        command: &Command,
+        now: Time,
+    ) -> Result<Vec<Signer>, Refusal> {
+        may_order(self.trust(), &command.action, now)
     }
+}
+
+/// Whether an action is one, and valid now by a clock that may be off by
+/// `tolerance`.
+///
+/// # Errors
+/// It is not.
+pub(crate) fn is_in_order(action: &Action, now: Time, tolerance: Duration) -> Result<(), Refusal> {
+    Ok(validate_for_agent(action, now, tolerance)?)
+}
+
+/// Who signed an action, and whether they may have it carried out.
+///
+/// # Errors
+/// The first reason to refuse.
+pub(crate) fn may_order(trust: &Trust, action: &Action, now: Time) -> Result<Vec<Signer>, Refusal> {
+    let trust = trust.current()?;
+    let signers = trust.keyring.verify_action(action, now)?;
+    trust.permit(action, &signers)?;
+    Ok(signers
+        .iter()
+        .map(|key| Signer {
+            fingerprint: key.to_string(),
+            names: trust.names(key),
+        })
+        .collect())
 }
 
 /// Refuses only what is definitely not for this agent, as it is or as the
 /// scheduler was last told that it is. What an agent cannot know (its status,
-/// its times, other tables) may be true.
-fn is_meant<'a>(
+/// its times, other tables) may be true: whether that decided is returned.
+///
+/// # Errors
+/// The target is none, or it is for others.
+pub(crate) fn is_meant<'a>(
     target: &str,
     now: Time,
-    known: impl Iterator<Item = &'a Record>,
-) -> Result<(), Refusal> {
+    known: impl Iterator<Item = &'a dyn Facts>,
+) -> Result<Certainty, Refusal> {
     let target = Target::parse(target)?;
-    for record in known {
-        if target.evaluate(now.into(), &facts(record)) != Verdict::False {
-            return Ok(());
+    let mut outcome = Err(Refusal::NotMeant);
+    for facts in known {
+        match target.evaluate(now.into(), facts) {
+            Verdict::True => return Ok(Certainty::Known),
+            Verdict::False => {}
+            _ => outcome = Ok(Certainty::Possible),
         }
     }
-    Err(Refusal::NotMeant)
+    outcome
 }
 
-fn facts(record: &Record) -> AgentFacts {
+/// How sure it is that an agent is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Certainty {
+    /// It is.
+    Known,
+    /// That depends on what an agent cannot know; it then takes the action.
+    Possible,
+}
+
+/// What an agent's record says for a target.
+pub(crate) fn facts(record: &Record) -> AgentFacts {
     let json = |value| serde_json::to_value(value).unwrap_or_default();
     AgentFacts {
         name: record.name.clone(),
@@ -126,6 +192,11 @@ mod tests {
         }
     }
 
+    fn judge(target: &str, known: &[Record]) -> Result<Certainty, Refusal> {
+        let facts: Vec<AgentFacts> = known.iter().map(facts).collect();
+        is_meant(target, Time::now(), facts.iter().map(|facts| facts as _))
+    }
+
     #[test]
     fn only_a_definite_no_refuses() {
         for (target, meant) in [
@@ -148,7 +219,7 @@ mod tests {
                 true,
             ),
         ] {
-            let outcome = is_meant(target, Time::now(), [record()].iter());
+            let outcome = judge(target, &[record()]);
             assert_eq!(outcome.is_ok(), meant, "{target}: {outcome:?}");
         }
     }
@@ -158,13 +229,13 @@ mod tests {
         let mut told = record();
         told.tags.insert("operator".into(), "finance".into());
         let target = "tags->>'operator'='finance'";
-        assert!(is_meant(target, Time::now(), [record()].iter()).is_err());
-        assert!(is_meant(target, Time::now(), [record(), told].iter()).is_ok());
+        assert!(judge(target, &[record()]).is_err());
+        assert!(judge(target, &[record(), told]).is_ok());
     }
 
     #[test]
     fn a_target_that_is_none_is_refused_with_its_place() {
-        let error = is_meant("name=", Time::now(), [record()].iter()).unwrap_err();
+        let error = judge("name=", &[record()]).unwrap_err();
         assert!(
             error
                 .to_string()

@@ -16,6 +16,7 @@ use crate::execution::Runner;
 use crate::identity::{self, IdentityError};
 use crate::intake::Received;
 use crate::journal::{Journal, JournalError};
+use crate::record::Record;
 use crate::relay::{self, Endpoint, EndpointError, RelayError};
 use crate::settings::Settings;
 use crate::status::{self, Page, Subject};
@@ -26,6 +27,8 @@ use crate::{VERSION, heartbeat};
 const LOCK: &str = "mig-agent.lock";
 /// Time for modules to stop and, once more, for answers to leave.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Time between looks at counts of the owner's record.
+const COUNTS: Duration = Duration::from_secs(60);
 /// Idle threads end soon: they are needed for moments, hours apart.
 const THREAD_IDLE: Duration = Duration::from_millis(200);
 /// Threads beside those that run modules: disk, names, discovery.
@@ -121,6 +124,11 @@ impl Start {
                 condition.damaged
             );
         }
+        let owners_record = Arc::new(Record::open(
+            &settings.run_directory,
+            settings.record,
+            Arc::clone(&clock),
+        ));
         let trust = Trust::load(&settings.keyring, &settings.acl, settings.only_verify_key)?;
         let surroundings = Surroundings::discover(runner.names(), now);
         if settings.install_service {
@@ -134,11 +142,13 @@ impl Start {
             identity,
             trust,
             journal,
+            owners_record,
             runner,
             clock,
             surroundings,
             checkin,
         }));
+        agent.owners_record().started(agent.settings().privacy);
         let resumed = open.into_iter().map(|open| agent.resume(open)).collect();
         Ok(Self {
             agent,
@@ -203,6 +213,7 @@ impl Start {
         }
         let settling = Arc::clone(&agent);
         tokio::spawn(async move { settling.settle().await });
+        tokio::spawn(keep_counts(Arc::clone(&agent)));
         let mut relay = tokio::spawn(relay::run(Arc::clone(&agent), self.endpoint));
         let whole = checkin_limit(&agent);
         let mut checked_in = Ok(());
@@ -223,7 +234,22 @@ impl Start {
         if !relay.is_finished() {
             let _ = tokio::time::timeout(PATIENCE, &mut relay).await;
         }
+        agent.owners_record().stopped();
         checked_in
+    }
+}
+
+/// Writes the counts of repeated refusals when their minute is over.
+async fn keep_counts(agent: Arc<Agent>) {
+    loop {
+        tokio::time::sleep(COUNTS).await;
+        let agent = Arc::clone(&agent);
+        let _ = tokio::task::spawn_blocking(move || {
+            if agent.owners_record().pending() > 0 {
+                agent.owners_record().tidy();
+            }
+        })
+        .await;
     }
 }
 
@@ -292,6 +318,7 @@ impl Subject for Shown {
                     format!("{} ({} bytes)", totals.unsent, totals.unsent_bytes),
                 ),
                 ("results dropped", totals.dropped.to_string()),
+                ("owner's record", agent.owners_record().to_line()),
             ],
             environment: pretty(serde_json::to_string_pretty(&record.environment)),
             tags: pretty(serde_json::to_string_pretty(&record.tags)),

@@ -18,6 +18,7 @@ use crate::environment::Surroundings;
 use crate::execution::{Report, Runner};
 use crate::identity;
 use crate::journal::Journal;
+use crate::record::Record;
 use crate::settings::Settings;
 use crate::trust::Trust;
 
@@ -247,6 +248,11 @@ fn build(settings: &Settings, clock: &ManualClock, runner: &Arc<FakeRunner>) -> 
         identity: identity::load_or_create(&settings.run_directory).unwrap(),
         trust: Trust::load(&settings.keyring, &settings.acl, settings.only_verify_key).unwrap(),
         journal: Journal::open(&settings.run_directory, settings.spool, NOW).unwrap(),
+        owners_record: Arc::new(Record::open(
+            &settings.run_directory,
+            settings.record,
+            Arc::new(clock.clone()),
+        )),
         surroundings: Surroundings::discover(runner.names(), now),
         runner,
         clock: Arc::new(clock.clone()),

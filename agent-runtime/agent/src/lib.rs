@@ -26,6 +26,7 @@ pub mod invocation;
 pub mod journal;
 pub mod local;
 pub mod program;
+pub mod record;
 pub mod relay;
 pub mod settings;
 pub mod status;

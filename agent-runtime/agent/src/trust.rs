@@ -2,20 +2,24 @@
 //! control list. Both are read again when they change, so that a key that was
 //! withdrawn stops counting at once and not at the next restart.
 
+use std::collections::HashMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use mig_protocol::Action;
 use mig_protocol::acl::{Acl, Refusal};
 use mig_protocol::json::ReadError;
-use mig_protocol::openpgp::{Fingerprint, Keyring, KeyringError};
+use mig_protocol::openpgp::{Fingerprint, Keyring, KeyringError, inspect_key};
 use thiserror::Error;
 
 /// Largest ACL that is read, in bytes.
 const MAX_ACL: u64 = 1 << 20;
+
+/// Largest key that is looked at for its names, in bytes.
+const MAX_KEY: u64 = 1 << 20;
 
 /// Why nobody is obeyed.
 #[derive(Debug, Error)]
@@ -57,8 +61,13 @@ pub struct Trust {
 pub struct Rules {
     /// The keys.
     pub keyring: Keyring,
-    acl: Acl,
-    only_verify_keys: bool,
+    /// The rules.
+    pub acl: Acl,
+    /// Any key of the keyring may order anything.
+    pub only_verify_keys: bool,
+    directory: PathBuf,
+    /// User ids of the keys, read when somebody first asks.
+    user_ids: OnceLock<HashMap<Fingerprint, Vec<String>>>,
 }
 
 impl Rules {
@@ -69,6 +78,23 @@ impl Rules {
     pub fn permit(&self, action: &Action, signers: &[Fingerprint]) -> Result<(), TrustError> {
         self.acl.evaluate(action, signers, self.only_verify_keys)?;
         Ok(())
+    }
+
+    /// Names of a key, for people: its labels in the ACL and its user ids.
+    pub fn names(&self, key: &Fingerprint) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .acl
+            .entries()
+            .values()
+            .flat_map(|entry| &entry.investigators)
+            .filter(|(_, investigator)| key.matches(&investigator.fingerprint))
+            .map(|(label, _)| label.clone())
+            .collect();
+        let user_ids = self.user_ids.get_or_init(|| user_ids(&self.directory));
+        names.extend(user_ids.get(key).into_iter().flatten().cloned());
+        names.sort();
+        names.dedup();
+        names
     }
 }
 
@@ -162,7 +188,29 @@ fn read(keyring: &Path, acl: &Path, only_verify_keys: bool) -> Result<Rules, Tru
         keyring: keys,
         acl: rules,
         only_verify_keys,
+        directory: keyring.to_owned(),
+        user_ids: OnceLock::new(),
     })
+}
+
+/// What the keys of a directory call themselves. A file that cannot be read has
+/// no names to give.
+fn user_ids(directory: &Path) -> HashMap<Fingerprint, Vec<String>> {
+    let mut names: HashMap<Fingerprint, Vec<String>> = HashMap::new();
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let mut armored = Vec::new();
+        let read = fs::File::open(entry.path())
+            .and_then(|file| file.take(MAX_KEY).read_to_end(&mut armored));
+        if read.is_ok()
+            && let Ok(report) = inspect_key(&armored)
+        {
+            names
+                .entry(report.fingerprint)
+                .or_default()
+                .extend(report.user_ids);
+        }
+    }
+    names
 }
 
 /// What the files looked like: cheap to compare for every command.

@@ -5,7 +5,7 @@ mod operation;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mig_host::{Cancel, Document, Job, Limits, ModuleStore, Outcome, Printed};
 use mig_protocol::{Command, CommandStatus, ModuleResult};
@@ -15,6 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::agent::Agent;
 use crate::answer;
 use crate::intake::Task;
+use crate::record::keep::{Brief, Ending};
 
 /// What runs modules. The real one is the module store with its workers.
 pub trait Runner: Send + Sync + 'static {
@@ -114,21 +115,23 @@ impl Agent {
             let (agent, command) = (Arc::clone(&self), Arc::clone(&command));
             let interrupted = u32::try_from(index).is_ok_and(|index| started.contains(&index));
             running.push(tokio::task::spawn_blocking(move || {
+                let begun = Instant::now();
                 let ended = operation::run(&agent, entry, &command, index, interrupted);
                 drop(place);
-                ended
+                (ended, begun.elapsed())
             }));
         }
         let mut endings = Vec::with_capacity(running.len());
         for operation in running {
             endings.push(operation.await.unwrap_or_else(|error| {
-                Ended {
+                let ended = Ended {
                     status: CommandStatus::Failed,
                     result: ModuleResult::from_error(format!(
                         "the agent failed to run the module: {error}"
                     ))
                     .into(),
-                }
+                };
+                (ended, Duration::ZERO)
             }));
         }
         let agent = Arc::clone(&self);
@@ -143,21 +146,41 @@ impl Agent {
         drop(activity);
     }
 
-    fn finish(&self, entry: crate::journal::EntryId, command: Command, endings: Vec<Ended>) {
+    fn finish(
+        &self,
+        entry: crate::journal::EntryId,
+        command: Command,
+        endings: Vec<(Ended, Duration)>,
+    ) {
         let status = overall(&endings);
         let (id, action) = (command.id, command.action.id);
         tracing::info!(command = %id, action = %action, "ended with status {status}");
-        let results = endings.into_iter().map(|ended| ended.result).collect();
-        let answer = answer::complete(command, status, results, &self.record());
+        let brief = Brief::of(&command);
+        let (endings, results) = endings
+            .into_iter()
+            .map(|(ended, took)| ((ended.status, took), ended.result))
+            .unzip::<_, _, Vec<_>, Vec<_>>();
+        let (answer, results) = answer::complete(command, status.clone(), results, &self.record());
+        // What leaves the machine is on record before it can leave.
+        let ending = Ending {
+            command: &brief,
+            endings: &endings,
+            results: &results,
+            masked: self.settings().privacy,
+            status: &status,
+            answer: &answer,
+        };
+        self.owners_record().operations(&ending.entries(), true);
+        drop(results);
         self.store(entry, answer);
     }
 }
 
 /// The first outcome that is no success decides.
-fn overall(endings: &[Ended]) -> CommandStatus {
+fn overall(endings: &[(Ended, Duration)]) -> CommandStatus {
     endings
         .iter()
-        .map(|ended| &ended.status)
+        .map(|(ended, _)| &ended.status)
         .find(|status| **status != CommandStatus::Success)
         .cloned()
         .unwrap_or(CommandStatus::Success)

@@ -46,6 +46,7 @@ impl Agent {
             Ok(command) if !command.id.is_zero() => command,
             Ok(_) => {
                 tracing::error!("a command without an identifier was ignored");
+                self.record_malformed("a command without an identifier");
                 return Received::Nothing;
             }
             Err(error) => return self.unreadable(body, &error.to_string()),
@@ -72,9 +73,10 @@ impl Agent {
             }
         }
         let now = self.now();
-        if let Err(refusal) = self.authorise(&command, now) {
-            return self.refuse(command, &refusal, now);
-        }
+        let signers = match self.authorise(&command, now) {
+            Ok(signers) => signers,
+            Err(refusal) => return self.refuse(command, &refusal, now),
+        };
         let until = command
             .action
             .expireafter
@@ -86,6 +88,7 @@ impl Agent {
         match arrival {
             Ok(Arrival::New(entry)) => {
                 self.history().add(&command.action, true, now);
+                self.record_accepted(&command, &signers, false);
                 tracing::info!(command = %id, action = %action, "accepted `{}`", one_line(&command.action.name));
                 Received::Run(Box::new(Task {
                     entry,
@@ -113,6 +116,7 @@ impl Agent {
             Err(error) => {
                 tracing::error!("a journalled command cannot be read: {error}");
                 let reason = format!("the agent's journal is damaged: {error}");
+                self.record_malformed(&reason);
                 let answer = command_id_hint(&command)
                     .map(|id| answer::refuse_unreadable(id, &reason, &self.record()));
                 self.store(entry, answer.unwrap_or_default());
@@ -120,14 +124,17 @@ impl Agent {
             }
         };
         let (id, action) = (command.id, command.action.id);
-        if let Err(refusal) = self.authorise_signers(&command, self.now()) {
+        let signers = self.authorise_signers(&command, self.now());
+        if let Err(refusal) = &signers {
             let reason = format!("the agent restarted while it ran this, and now {refusal}");
             tracing::warn!(command = %id, action = %action, "{reason}");
+            self.record_refused(&command, refusal.kind(), &reason);
             let answer = answer::refuse(command, &reason, &self.record());
             self.store(entry, answer);
             return Received::Answered;
         }
         tracing::info!(command = %id, action = %action, "resumed after a restart");
+        self.record_accepted(&command, &signers.unwrap_or_default(), true);
         Received::Run(Box::new(Task {
             entry,
             command,
@@ -140,6 +147,7 @@ impl Agent {
         let own = self.record();
         let mut journal = self.journal();
         let stored = journal.finish(entry, answer, self.now().unix_seconds(), &|command| {
+            self.record_unsent(command, answer::SPOOL_FULL);
             answer::dropped(command, answer::SPOOL_FULL, &own)
         });
         if let Err(error) = stored {
@@ -149,6 +157,7 @@ impl Agent {
     }
 
     fn unreadable(&self, body: &[u8], reason: &str) -> Received {
+        self.record_malformed(reason);
         let Some(id) = command_id_hint(body) else {
             tracing::error!("a message that is no command was ignored: {reason}");
             return Received::Nothing;
@@ -166,6 +175,7 @@ impl Agent {
             tracing::error!(command = %id, action = %action, "the signature was made by a key that is not in this agent's keyring");
         }
         self.history().add(&command.action, false, now);
+        self.record_refused(&command, refusal.kind(), &refusal.to_string());
         let answer = answer::refuse(command, &refusal.to_string(), &self.record());
         self.store_refusal(id, answer)
     }
@@ -174,6 +184,7 @@ impl Agent {
         let own = self.record();
         let mut journal = self.journal();
         let stored = journal.refuse(id, answer, self.now().unix_seconds(), &|command| {
+            self.record_unsent(command, answer::SPOOL_FULL);
             answer::dropped(command, answer::SPOOL_FULL, &own)
         });
         if let Err(error) = stored {

@@ -79,6 +79,8 @@ pub struct Settings {
     pub concurrent_operations: usize,
     /// Bytes of results that wait for the relay, at most.
     pub spool: u64,
+    /// Bytes of the owner's record, at most.
+    pub record: u64,
 }
 
 /// Why there are no settings.
@@ -169,6 +171,7 @@ impl Default for Settings {
             clock_tolerance: Duration::from_secs(60),
             concurrent_operations: 4,
             spool: 64 << 20,
+            record: crate::record::DEFAULT_SIZE,
         }
     }
 }

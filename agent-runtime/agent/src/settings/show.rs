@@ -51,6 +51,7 @@ impl Settings {
             ("CLOCKTOLERANCE", go_duration(self.clock_tolerance)),
             ("OPERATIONS", self.concurrent_operations.to_string()),
             ("SPOOLSIZE", self.spool.to_string()),
+            ("RECORDSIZE", self.record.to_string()),
             (
                 "MODULEPATH",
                 self.modules

@@ -45,7 +45,7 @@ const SECTIONS: &[Section] = &[
     },
 ];
 
-const AGENT: [Key; 23] = [
+const AGENT: [Key; 24] = [
     key("relay", Kind::Text),
     key("api", Kind::Text),
     key("socket", Kind::Text),
@@ -69,10 +69,14 @@ const AGENT: [Key; 23] = [
     key("clocktolerance", Kind::Duration),
     key("concurrentoperations", Kind::Integer),
     key("spoolsize", Kind::Integer),
+    key("recordsize", Kind::Integer),
 ];
 
 /// Longest clock tolerance: replay keys are kept ten minutes past expiry.
 const MAX_TOLERANCE: Duration = Duration::from_secs(300);
+
+/// An owner's record that could be switched off would be worth little.
+const RECORD_SIZES: std::ops::RangeInclusive<i64> = 1 << 20..=1 << 30;
 
 pub(super) fn load(path: &Path) -> Result<Settings, SettingsError> {
     let file = mig_config::load(path, SECTIONS)?;
@@ -164,6 +168,13 @@ fn read(file: &Configuration) -> Result<Settings, SettingsError> {
         1 << 16..=1 << 40,
         "65536 bytes or more",
         &mut settings.spool,
+    )?;
+    reader.number(
+        "agent",
+        "recordsize",
+        RECORD_SIZES,
+        "1048576 to 1073741824 bytes",
+        &mut settings.record,
     )?;
     reader.number(
         "stats",

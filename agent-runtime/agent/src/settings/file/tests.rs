@@ -176,6 +176,7 @@ fn the_sample_configuration_is_valid_and_shows_the_defaults() {
     assert_eq!(shown.limits, plain.limits);
     assert_eq!(shown.history, plain.history);
     assert_eq!(shown.spool, plain.spool);
+    assert_eq!(shown.record, plain.record);
     assert_eq!(shown.clock_tolerance, plain.clock_tolerance);
     assert_eq!(shown.concurrent_operations, plain.concurrent_operations);
     assert_eq!(
