@@ -13,6 +13,7 @@ pub fn named(name: &str) -> Option<fn(&[u8])> {
         "target" => target,
         "manifest" => manifest,
         "worker" => worker,
+        "serving" => mig_host::fuzz_serving,
         "configuration" => configuration,
         "netlink" | "procnet" => return crate::netstat::named(name),
         "scribe" => mig_module_scribe::fuzzing::document,

@@ -15,6 +15,7 @@ const TARGETS: &[&str] = &[
     "target",
     "manifest",
     "worker",
+    "serving",
     "configuration",
     "dpkg",
     "rpm",

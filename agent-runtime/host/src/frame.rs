@@ -12,6 +12,10 @@ pub(crate) const HEADER: usize = 8;
 pub(crate) const MAX_PLACE: usize = 4096;
 /// Longest payload of the small frames: logs, progress, reports.
 const MAX_SMALL: usize = 64 << 10;
+/// What a reader keeps in reserve while nothing comes.
+const IDLE: usize = 4 << 10;
+/// Longest alert of a serving module.
+pub(crate) const MAX_ALERT: usize = 256 << 10;
 
 /// What a frame carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +45,22 @@ pub(crate) enum Kind {
     /// What the operation left behind, before the end; payload: JSON. Sent only
     /// when it was asked for.
     Diagnosis = 11,
+    /// A serving module is at work.
+    Attending = 12,
+    /// Echo of a ping; place: its number, as in all of the following.
+    Pong = 13,
+    /// An alert of a serving module; payload: its text.
+    Alert = 14,
+    /// Answer to a query; payload in the profile.
+    Answer = 15,
+    /// Error record for a query; payload in the profile.
+    Failure = 16,
+    /// Forwarded alerts up to this number are in safe keeping.
+    Stored = 17,
+    /// Status of a serving module; payload in the profile.
+    Status = 18,
+    /// The worker left out so many log lines.
+    LogsLeftOut = 19,
 }
 
 impl Kind {
@@ -57,6 +77,14 @@ impl Kind {
             9 => Kind::End,
             10 => Kind::Next,
             11 => Kind::Diagnosis,
+            12 => Kind::Attending,
+            13 => Kind::Pong,
+            14 => Kind::Alert,
+            15 => Kind::Answer,
+            16 => Kind::Failure,
+            17 => Kind::Stored,
+            18 => Kind::Status,
+            19 => Kind::LogsLeftOut,
             _ => return None,
         })
     }
@@ -64,7 +92,7 @@ impl Kind {
     /// Whether the payload counts against the output limit instead of a fixed
     /// one.
     fn is_output(self) -> bool {
-        matches!(self, Kind::Element | Kind::Result)
+        matches!(self, Kind::Element | Kind::Result | Kind::Answer)
     }
 }
 
@@ -147,10 +175,10 @@ impl Reader {
         let kind = Kind::from_byte(header[0]).ok_or(FrameError::UnknownKind(header[0]))?;
         let place = usize::from(u16::from_le_bytes([header[2], header[3]]));
         let payload = u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize;
-        let most = if kind.is_output() {
-            self.output
-        } else {
-            MAX_SMALL
+        let most = match kind {
+            Kind::Alert => MAX_ALERT,
+            kind if kind.is_output() => self.output,
+            _ => MAX_SMALL,
         };
         if header[1] != 0 || place > MAX_PLACE || payload > most {
             return Err(FrameError::Oversized);
@@ -167,6 +195,15 @@ impl Reader {
             place: &self.buffer[from..from + place],
             payload: &self.buffer[from + place..from + place + payload],
         }))
+    }
+
+    /// Gives memory back that was needed for more than there is now.
+    pub(crate) fn shrink(&mut self) {
+        if self.start > 0 {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+        }
+        self.buffer.shrink_to(IDLE);
     }
 
     /// Says whether the stream may end here.

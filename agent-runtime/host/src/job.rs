@@ -21,6 +21,9 @@ pub enum Operation {
     Validate,
     /// The manifest, with examples.
     Describe,
+    /// Watch, as a persistent module does: only through
+    /// [`ModuleStore::serve`](crate::ModuleStore::serve).
+    Serve,
 }
 
 impl Operation {
@@ -32,6 +35,7 @@ impl Operation {
             Operation::Print => "print",
             Operation::Validate => "validate",
             Operation::Describe => "describe",
+            Operation::Serve => "serve",
         }
     }
 }
@@ -76,7 +80,8 @@ pub struct Job<'a> {
     /// Input of the operation: parameters for `run` and `validate`,
     /// `{"words":[…],"defaults":"mig"}` for `options`, with
     /// `"files":{"path":"text"}` once it has answered `{"files":["path"]}`,
-    /// `{"result":{…},"foundonly":bool}` for `print`, null for `describe`.
+    /// `{"result":{…},"foundonly":bool}` for `print`, null for `describe`;
+    /// `serve` is no job.
     pub input: Value,
     /// Its budgets.
     pub limits: Limits,

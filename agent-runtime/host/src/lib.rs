@@ -39,6 +39,8 @@ mod digest;
 mod frame;
 pub mod inspect;
 mod job;
+mod message;
+mod rate;
 mod request;
 mod sandbox;
 pub mod signature;
@@ -56,5 +58,8 @@ pub use mig_plugin_payload::Document;
 pub use sandbox::{Guard, GuardState, SandboxReport};
 pub use signature::{PluginKeys, PublisherKey};
 pub use store::{ModuleInfo, ModuleStore, Origin, Refusal, StoreOptions};
+pub use supervise::service::{
+    Attendant, ForwardedAlert, Mailbox, Pace, ServiceEvent, ServiceJob, fuzz_serving,
+};
 pub use supervise::{Printed, fuzz_frames};
 pub use worker::{StaticModule, run_worker_if_asked};

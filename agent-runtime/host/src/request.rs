@@ -28,6 +28,8 @@ pub(crate) struct Request {
     pub(crate) libraries: Vec<String>,
     pub(crate) limits: Limits,
     pub(crate) profile: Profile,
+    /// The module's own directory.
+    pub(crate) directory: Option<String>,
     /// Whether to report what the operation leaves behind.
     pub(crate) diagnose: bool,
     /// Bytes of each input that follows; the operation is called once for each.

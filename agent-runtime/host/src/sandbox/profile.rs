@@ -28,13 +28,18 @@ pub(crate) struct Profile {
     pub(crate) processes: bool,
     /// Send signals to other processes.
     pub(crate) signal: bool,
+    /// Keep files in a directory of its own.
+    pub(crate) state_directory: bool,
+    /// Watch, for as long as the host lives: what it reads comes to an end only
+    /// by being read in time.
+    pub(crate) serves: bool,
 }
 
 impl Profile {
-    /// The profile of one operation. All but `run` are pure: they compute an
-    /// answer from their input and need nothing of the machine.
+    /// The profile of one operation. All but `run` and `serve` are pure: they
+    /// compute an answer from their input and need nothing of the machine.
     pub(crate) fn of(manifest: &Manifest, operation: Operation) -> Self {
-        if operation != Operation::Run {
+        if !matches!(operation, Operation::Run | Operation::Serve) {
             return Self::default();
         }
         let needs = |capability: Capability| manifest.needs(&capability);
@@ -50,6 +55,8 @@ impl Profile {
             audit: needs(Capability::NetlinkAudit),
             processes: needs(Capability::Processes),
             signal: needs(Capability::Signal),
+            state_directory: operation == Operation::Serve && needs(Capability::StateDirectory),
+            serves: operation == Operation::Serve,
         }
     }
 
@@ -65,7 +72,13 @@ impl Profile {
             || self.network
             || self.process_information
             || self.trace
-            || self.processes)
+            || self.processes
+            || self.state_directory)
+    }
+
+    /// Whether it may change any file at all.
+    pub(crate) fn changes_files(&self) -> bool {
+        self.filesystem_write || self.state_directory
     }
 
     /// Whether it looks into other processes. Landlock has no exception for

@@ -16,7 +16,7 @@ use crate::digest::sha256_hex;
 use crate::inspect::Rules;
 use crate::signature::PluginKeys;
 use crate::sys::spawn::OWN_PROGRAM;
-use crate::worker::{check_table, manifest_of};
+use crate::worker::{check_table, manifest_of, serve_of};
 use candidate::{Search, Source};
 
 /// Where a module comes from.
@@ -251,6 +251,9 @@ fn linked(module: &StaticModule) -> Result<Entry, String> {
     let plugin = check_table((module.0)()).map_err(wrong)?;
     let bytes = manifest_of(plugin);
     let manifest = Manifest::parse(bytes).map_err(|error| wrong(format!("is wrong: {error}")))?;
+    if manifest.persistent {
+        serve_of(plugin).map_err(wrong)?;
+    }
     Ok(Entry {
         info: ModuleInfo {
             manifest,

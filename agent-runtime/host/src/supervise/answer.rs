@@ -99,6 +99,14 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// Starts where a worker has said that these guards stand.
+    pub(super) fn with_guards(self, report: SandboxReport) -> Self {
+        Self {
+            sandbox: Some(report),
+            ..self
+        }
+    }
+
     /// True once the worker has said that its guards stand.
     pub(super) fn started(&self) -> bool {
         self.sandbox.is_some()
@@ -151,6 +159,7 @@ impl<'a> Answer<'a> {
                 Ok(())
             }
             Kind::Next => self.next(code_of(frame)?),
+            _ => Err("sent what only persistent modules send".to_owned()),
         }
     }
 
@@ -231,37 +240,20 @@ impl<'a> Answer<'a> {
     }
 
     fn error(&mut self, payload: &[u8]) -> Result<(), Fault> {
-        let record = decode(payload, payload.len())
-            .map_err(|error| format!("sent an error record that is not acceptable: {error}"))?;
-        let text = |name: &str| {
-            record
-                .get(name)
-                .and_then(Value::as_str)
-                .map(|text| one_line(text, MAX_MESSAGE))
-        };
-        let message = text("message").ok_or("sent an error record without a message")?;
+        let record = error_record(payload)?;
         // The first one says what went wrong; later ones are its consequences.
-        if self.record.is_none() {
-            self.record = Some(ErrorRecord {
-                message,
-                field: text("field"),
-            });
-        }
+        self.record.get_or_insert(record);
         Ok(())
     }
 
     fn log(&mut self, payload: &[u8]) -> Result<(), Fault> {
-        let (&level, text) = payload.split_first().ok_or("sent a malformed log line")?;
         let Some(left) = self.log_left.checked_sub(payload.len()) else {
             return Ok(());
         };
         self.log_left = left;
+        let (level, message) = log_line(payload)?;
         if !self.privacy {
-            let message = one_line(&String::from_utf8_lossy(text), MAX_MESSAGE);
-            (self.progress)(Progress::Log {
-                level: u32::from(level),
-                message,
-            });
+            (self.progress)(Progress::Log { level, message });
         }
         Ok(())
     }
@@ -282,7 +274,31 @@ impl<'a> Answer<'a> {
     }
 }
 
-fn code_of(frame: &Frame<'_>) -> Result<i32, Fault> {
+/// Reads an error record.
+pub(super) fn error_record(payload: &[u8]) -> Result<ErrorRecord, Fault> {
+    let record = decode(payload, payload.len())
+        .map_err(|error| format!("sent an error record that is not acceptable: {error}"))?;
+    let text = |name: &str| {
+        record
+            .get(name)
+            .and_then(Value::as_str)
+            .map(|text| one_line(text, MAX_MESSAGE))
+    };
+    let message = text("message").ok_or("sent an error record without a message")?;
+    Ok(ErrorRecord {
+        message,
+        field: text("field"),
+    })
+}
+
+/// Takes a log line apart: severity, and one harmless line.
+pub(super) fn log_line(payload: &[u8]) -> Result<(u32, String), Fault> {
+    let (&level, text) = payload.split_first().ok_or("sent a malformed log line")?;
+    let message = one_line(&String::from_utf8_lossy(text), MAX_MESSAGE);
+    Ok((u32::from(level), message))
+}
+
+pub(super) fn code_of(frame: &Frame<'_>) -> Result<i32, Fault> {
     let code = frame.payload.try_into().map(i32::from_le_bytes);
     code.map_err(|_| "sent a malformed end of its answer".to_owned())
 }

@@ -5,6 +5,7 @@ mod answer;
 mod document;
 mod place;
 mod print;
+pub(crate) mod service;
 mod verdict;
 mod watch;
 
@@ -91,6 +92,13 @@ impl ModuleStore {
         if !entry.info.manifest.has_operation(operation) {
             return Err(format!("module `{name}` has no operation `{operation}`"));
         }
+        if job.operation == Operation::Serve
+            || (job.operation == Operation::Run && entry.info.manifest.persistent)
+        {
+            return Err(format!(
+                "module `{name}` is persistent: it answers while it runs; ask the program that runs it"
+            ));
+        }
         let input = match parameters(job, &entry.info.manifest) {
             Ok(input) => input,
             Err(complaint) => {
@@ -171,6 +179,7 @@ fn request(job: &Job<'_>, entry: &Entry, inputs: &[Vec<u8>]) -> Request {
         libraries: entry.libraries.clone(),
         limits: job.limits,
         profile: Profile::of(&entry.info.manifest, job.operation),
+        directory: None,
         diagnose: false,
         inputs: inputs.iter().map(|input| input.len() as u64).collect(),
     }

@@ -16,7 +16,7 @@ const STRAY_SHOWN: usize = 200;
 
 /// What stands in place of a text that must not leave the machine, as in masked
 /// results.
-const MASKED: &str = "masked";
+pub(super) const MASKED: &str = "masked";
 
 /// An answer by what was asked.
 #[derive(Debug)]
@@ -165,7 +165,7 @@ pub(super) fn too_much(job: &Job<'_>, operation: Operation) -> String {
 }
 
 /// A text that may quote the module, or what stands for it in privacy mode.
-fn quoting(job: &Job<'_>, text: &str, otherwise: impl FnOnce() -> String) -> String {
+pub(super) fn quoting(job: &Job<'_>, text: &str, otherwise: impl FnOnce() -> String) -> String {
     if job.privacy {
         otherwise()
     } else {
@@ -174,7 +174,7 @@ fn quoting(job: &Job<'_>, text: &str, otherwise: impl FnOnce() -> String) -> Str
 }
 
 /// The module's own words, unless they must not leave the machine.
-fn module_words(job: &Job<'_>, name: &str, code: i32, record: &ErrorRecord) -> String {
+pub(super) fn module_words(job: &Job<'_>, name: &str, code: i32, record: &ErrorRecord) -> String {
     if job.privacy {
         format!("module `{name}` failed: {} ({MASKED})", meaning(code))
     } else {
@@ -196,20 +196,24 @@ pub(super) fn meaning(code: i32) -> String {
 }
 
 /// Why a worker ended without an answer.
-fn crash(job: &Job<'_>, end: &End) -> String {
+pub(super) fn crash(job: &Job<'_>, end: &End) -> String {
     let printed = one_line(&end.stray, STRAY_SHOWN);
     let printed = if printed.is_empty() || job.privacy {
         String::new()
     } else {
         format!(" ({printed})")
     };
+    let (answer, result) = match job.operation {
+        Operation::Serve => ("stream", "unexpectedly"),
+        _ => ("answer without a result", "without a result"),
+    };
     let Some(reaped) = end.reaped else {
         return "hangs in the kernel and could not be ended yet".to_owned();
     };
     match reaped.exit {
-        _ if end.killed => "closed its answer without a result and was killed".to_owned(),
+        _ if end.killed => format!("closed its {answer} and was killed"),
         Exit::Status(status) => {
-            format!("ended without a result (exit status {status}){printed}")
+            format!("ended {result} (exit status {status}){printed}")
         }
         Exit::Signal(libc::SIGXCPU) => cpu_ran_out(job),
         Exit::Signal(libc::SIGKILL) if job.limits.cpu.is_some_and(|limit| reaped.cpu >= limit) => {

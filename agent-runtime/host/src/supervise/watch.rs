@@ -19,17 +19,21 @@ use crate::sys::spawn::Worker;
 /// From being asked to stop to being killed.
 const GRACE: Duration = Duration::from_millis(500);
 /// From the end of the answer to the end of the process.
-const EXIT_GRACE: Duration = Duration::from_millis(200);
+pub(super) const EXIT_GRACE: Duration = Duration::from_millis(200);
 /// How long a module may go on after it was told that the output is full.
 const FULL_GRACE: Duration = Duration::from_secs(5);
 /// How often to look where the system cannot wake us.
-const LOOK: Duration = Duration::from_millis(50);
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 /// Bytes read at once.
-const CHUNK: usize = 64 << 10;
+pub(super) const CHUNK: usize = 64 << 10;
 /// Chunks read before the clock is looked at again.
-const CHUNKS: usize = 16;
+pub(super) const CHUNKS: usize = 16;
 /// Of what a module prints, this much of the start is kept.
-const STRAY: usize = 2 << 10;
+pub(super) const STRAY: usize = 2 << 10;
+
+/// What is said of a program that is started as a worker and is none.
+pub(super) const NO_WORKER: &str =
+    "could not be started: the worker program does not call run_worker_if_asked first in main";
 
 /// Why the host asked a worker to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -299,13 +303,12 @@ fn describe(error: &FrameError, answer: &Answer<'_>) -> Fault {
     if answer.started() {
         error.to_string()
     } else {
-        "could not be started: the worker program does not call run_worker_if_asked first in main"
-            .to_owned()
+        NO_WORKER.to_owned()
     }
 }
 
 /// Whole milliseconds, rounded up so that the deadline has passed afterwards.
-fn timeout(time: Duration) -> PollTimeout {
+pub(super) fn timeout(time: Duration) -> PollTimeout {
     let milliseconds = time.as_micros().div_ceil(1000);
     i32::try_from(milliseconds)
         .ok()

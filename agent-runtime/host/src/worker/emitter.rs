@@ -124,11 +124,16 @@ impl Emitter {
         self.send_now(Kind::Error, b"", payload)
     }
 
-    /// Sends a small frame when it suits.
-    pub(super) fn send(&'static self, kind: Kind, place: &[u8], payload: &[u8]) {
+    /// Sends a frame when it suits. Non-zero when the host is gone.
+    pub(super) fn send(&'static self, kind: Kind, place: &[u8], payload: &[u8]) -> i32 {
         let mut state = self.lock();
         frame::append(&mut state.buffer, kind, place, payload);
-        self.write_soon(state);
+        self.write_soon(state)
+    }
+
+    /// Sends what lingers. Non-zero when the host is gone.
+    pub(super) fn flush(&self) -> i32 {
+        self.lock().write()
     }
 
     /// Sends a small frame and everything before it.
@@ -216,6 +221,8 @@ impl State {
             self.closed = true;
         }
         self.buffer.clear();
+        // A persistent module lives long after its largest answer.
+        self.buffer.shrink_to(2 * GATHER);
         i32::from(self.closed)
     }
 

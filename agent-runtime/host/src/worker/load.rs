@@ -4,7 +4,7 @@ use std::error::Error;
 use std::os::fd::OwnedFd;
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW, Symbol};
-use mig_plugin_abi::{ENTRY_SYMBOL, EntryFn, MigPlugin, fingerprint};
+use mig_plugin_abi::{CallFn, ENTRY_SYMBOL, EntryFn, MigPlugin, capability, fingerprint};
 
 use super::StaticModule;
 use crate::digest::sha256_hex;
@@ -83,6 +83,17 @@ pub(crate) fn check(table: *const MigPlugin) -> Result<&'static MigPlugin, Strin
     // SAFETY: the table is at least as large as this program's version of it
     // and static, as the ABI demands.
     Ok(unsafe { &*table })
+}
+
+/// The entry that serves, of a module whose manifest says that there is one.
+pub(crate) fn serve_of(plugin: &MigPlugin) -> Result<CallFn, String> {
+    let serve = plugin
+        .serve
+        .ok_or("has no `serve` in its table, although its manifest says that it is persistent")?;
+    match plugin.capabilities & capability::PERSISTENT {
+        0 => Err("lacks the capability bit of a persistent module in its table".to_owned()),
+        _ => Ok(serve),
+    }
 }
 
 /// The manifest a checked table points to.

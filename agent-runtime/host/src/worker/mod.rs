@@ -1,5 +1,6 @@
 //! The other end: this program, re-executed to run one operation of one module,
-//! on one input or on several that are there from the start.
+//! on one input or on several that are there from the start, or to have it serve
+//! for as long as the host wants.
 //!
 //! Order matters. First everything the host had is left behind, then the
 //! request is read, then the guards go up, and only then foreign code is
@@ -7,17 +8,18 @@
 
 mod emitter;
 mod load;
+mod serving;
 mod table;
 
-pub(crate) use load::{check as check_table, manifest_of};
+pub(crate) use load::{check as check_table, manifest_of, serve_of};
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use mig_plugin_abi::{MigBytes, MigPlugin};
 
 use crate::frame::Kind;
-use crate::job::Diagnosis;
+use crate::job::{Diagnosis, Operation};
 use crate::request::Request;
 use crate::sandbox::SandboxReport;
 use crate::sys::diagnosis::{self, Counts};
@@ -64,6 +66,10 @@ fn work(host: i32, statics: &[StaticModule]) -> std::io::Result<()> {
     let stdin = std::io::stdin();
     let (request, module) = Request::receive(stdin.as_fd())?;
     let inputs = request.receive_inputs(stdin.as_fd())?;
+    let messages = match request.operation {
+        Operation::Serve => Some(out_of_the_way(stdin.as_fd())?),
+        _ => None,
+    };
     let answer = take_standard_descriptors()?;
 
     let mut report = SandboxReport::default();
@@ -78,14 +84,21 @@ fn work(host: i32, statics: &[StaticModule]) -> std::io::Result<()> {
         true => Some(Counts::prepare(request.limits.descriptors)?),
         false => None,
     };
+    let files = confine::Files {
+        module: module.as_ref().map(AsFd::as_fd),
+        directory: request.directory.as_deref(),
+    };
     confine::restrict(
         &request.profile,
         &request.limits,
-        module.as_ref().map(AsFd::as_fd),
+        &files,
         refusal(&request),
         &mut report,
     );
     let report = serde_json::to_vec(&report).unwrap_or_default();
+    if let Some(messages) = messages {
+        serving::begin(messages, emitter, request.limits.output)?;
+    }
     emitter.send_now(Kind::Ready, b"", &report);
     if let Err(why) =
         preloaded.and_then(|()| perform(&request, &inputs, module, statics, emitter, counts))
@@ -118,13 +131,17 @@ fn diagnose(counts: &Counts, emitter: &Emitter) -> Vec<u8> {
 /// Frees descriptors 0 to 2 for the module: an empty input, and stray output
 /// for both of the others. Returns the one for the answer.
 fn take_standard_descriptors() -> std::io::Result<OwnedFd> {
-    let stdout = std::io::stdout();
-    let answer = descriptors::duplicate_above(stdout.as_fd(), ANSWER_FD)
-        // Beyond the host's own limit.
-        .or_else(|_| descriptors::duplicate_above(stdout.as_fd(), 3))?;
+    let answer = out_of_the_way(std::io::stdout().as_fd())?;
     descriptors::replace_standard(std::io::stderr().as_fd(), 1)?;
     descriptors::replace_standard(descriptors::empty_input()?.as_fd(), 0)?;
     Ok(answer)
+}
+
+/// Duplicates a standard descriptor to where sloppy modules do not close it.
+fn out_of_the_way(fd: BorrowedFd<'_>) -> std::io::Result<OwnedFd> {
+    descriptors::duplicate_above(fd, ANSWER_FD)
+        // Beyond the host's own limit.
+        .or_else(|_| descriptors::duplicate_above(fd, 3))
 }
 
 /// Loads the module and runs the operation on each input.
@@ -148,12 +165,16 @@ fn perform(
     if let Some(counts) = &mut counts {
         counts.begin();
     }
+    let call = match request.operation {
+        Operation::Serve => load::serve_of(plugin)?,
+        _ => plugin.call,
+    };
     let mut inputs = inputs.iter().peekable();
     while let Some(input) = inputs.next() {
         // SAFETY: `load` checked the table; the host table and both byte ranges
         // outlive the call. Nothing of the plugin is ever unloaded.
         let code = unsafe {
-            (plugin.call)(
+            call(
                 &host,
                 MigBytes::new(request.operation.as_str().as_bytes()),
                 MigBytes::new(input),
@@ -162,6 +183,7 @@ fn perform(
         match inputs.peek() {
             Some(_) => emitter.next(code),
             None => {
+                serving::report();
                 if let Some(counts) = &counts {
                     let left = diagnose(counts, emitter);
                     emitter.send_now(Kind::Diagnosis, b"", &left);

@@ -5,6 +5,7 @@ use std::ffi::c_void;
 use mig_plugin_abi::{ABI_MAJOR, ABI_MINOR, MigBytes, MigHost, emit};
 
 use super::emitter::Emitter;
+use super::serving;
 use crate::frame::{Kind, MAX_PLACE};
 use crate::sys::signals;
 
@@ -37,7 +38,9 @@ unsafe fn emitter<'a>(context: *mut c_void) -> Option<&'a Emitter> {
 unsafe extern "C" fn log(context: *mut c_void, level: u32, message: MigBytes) {
     // SAFETY: the ABI lets modules pass only the context and readable bytes.
     let (emitter, message) = unsafe { (emitter(context), message.as_slice()) };
-    if let Some(emitter) = emitter {
+    if let Some(emitter) = emitter
+        && serving::may_log()
+    {
         let mut payload = vec![u8::try_from(level).unwrap_or(7)];
         payload.extend_from_slice(&message[..message.len().min(MAX_LOG)]);
         emitter.send(Kind::Log, b"", &payload);
@@ -60,6 +63,8 @@ unsafe extern "C" fn take(
         return emitter.misuse("emits at a place longer than 4096 bytes");
     }
     match kind {
+        // Results belong to queries, which have their own way back.
+        emit::ELEMENT | emit::RESULT if serving::is_on() => 0,
         emit::ELEMENT => emitter.element(place, payload),
         emit::RESULT => emitter.result(payload),
         emit::ERROR => emitter.error(payload),
@@ -69,7 +74,9 @@ unsafe extern "C" fn take(
 
 unsafe extern "C" fn progress(context: *mut c_void, done: u64, total: u64) {
     // SAFETY: the ABI lets modules pass only the context.
-    if let Some(emitter) = unsafe { emitter(context) } {
+    if let Some(emitter) = unsafe { emitter(context) }
+        && !serving::is_on()
+    {
         let mut payload = [0; 16];
         payload[..8].copy_from_slice(&done.to_le_bytes());
         payload[8..].copy_from_slice(&total.to_le_bytes());
@@ -81,7 +88,7 @@ unsafe extern "C" fn cancelled(_context: *mut c_void) -> i32 {
     i32::from(signals::stop_asked())
 }
 
-unsafe extern "C" fn get_service(_context: *mut c_void, _id: MigBytes) -> *const c_void {
-    // No extension exists yet.
-    std::ptr::null()
+unsafe extern "C" fn get_service(_context: *mut c_void, id: MigBytes) -> *const c_void {
+    // SAFETY: the ABI lets modules pass only readable bytes.
+    serving::find(unsafe { id.as_slice() })
 }

@@ -17,6 +17,7 @@ mod printing;
 mod probe;
 mod sandbox;
 mod search;
+mod service;
 mod setup;
 
 /// The libtest harness owns `main`, so the worker is recognised before it.

@@ -26,29 +26,65 @@ pub(crate) fn leave_host(host: i32, profile: &Profile, report: &mut SandboxRepor
     alive
 }
 
+/// Files that stay in reach whatever the profile says.
+pub(crate) struct Files<'a> {
+    /// The module's own file, for reading.
+    pub(crate) module: Option<BorrowedFd<'a>>,
+    /// A directory that is the module's own.
+    pub(crate) directory: Option<&'a str>,
+}
+
 /// Limits, privileges and filters: everything that must hold before foreign
 /// code is loaded. What the system lacks is noted and left out.
-/// `module` is a file that must stay readable whatever the profile says.
 pub(crate) fn restrict(
     profile: &Profile,
     limits: &Limits,
-    module: Option<BorrowedFd<'_>>,
+    files: &Files<'_>,
     refusal: seccomp::Refusal,
     report: &mut SandboxReport,
 ) {
     report.note(Guard::FirstToGo, limits::first_to_go());
-    report.note(Guard::Nice, limits::be_nice());
-    report.note(Guard::IdleIo, limits::idle_io());
+    report.guards.push(nice_state(profile));
+    report.note(Guard::IdleIo, limits::background_io(profile.serves));
     report.note(Guard::MemoryLimit, limits::memory(limits));
     report.note(
         Guard::CountLimits,
-        limits::counts(limits, profile.filesystem_write),
+        limits::counts(limits, file_size(profile)),
     );
     report.note(Guard::NoNewPrivileges, no_new_privileges());
-    report.guards.push(landlock_state(profile, module));
+    report.guards.push(landlock_state(profile, files));
     report.note(Guard::Capabilities, capabilities::keep_declared(profile));
     // Last, because it forbids what the others use.
     report.note(Guard::Seccomp, seccomp::restrict(profile, refusal));
+}
+
+/// Largest file it may write, if there is a limit.
+fn file_size(profile: &Profile) -> Option<u64> {
+    match (profile.filesystem_write, profile.state_directory) {
+        (true, _) => None,
+        (false, true) => Some(limits::OWN_FILE),
+        (false, false) => Some(0),
+    }
+}
+
+/// What a persistent module watches waits for it in queues of the kernel, which
+/// throws away what does not fit: it keeps the priority of its host.
+fn nice_state(profile: &Profile) -> GuardState {
+    let (active, note) = match profile.serves {
+        true => (
+            false,
+            Some("a persistent module must read what it watches in time".to_owned()),
+        ),
+        false => match limits::be_nice() {
+            Ok(()) => (true, None),
+            Err(error) => (false, Some(error.to_string())),
+        },
+    };
+    GuardState {
+        guard: Guard::Nice,
+        active,
+        note,
+    }
 }
 
 fn no_new_privileges() -> io::Result<()> {
@@ -59,7 +95,7 @@ fn no_new_privileges() -> io::Result<()> {
     Ok(())
 }
 
-fn landlock_state(profile: &Profile, module: Option<BorrowedFd<'_>>) -> GuardState {
+fn landlock_state(profile: &Profile, files: &Files<'_>) -> GuardState {
     let state = |active, note: Option<&str>| GuardState {
         guard: Guard::Landlock,
         active,
@@ -71,7 +107,7 @@ fn landlock_state(profile: &Profile, module: Option<BorrowedFd<'_>>) -> GuardSta
             Some("the module declares that it looks into other processes"),
         );
     }
-    match landlock::restrict(profile, module) {
+    match landlock::restrict(profile, files) {
         Ok(Enforced::Fully) => state(true, None),
         Ok(Enforced::Partly) => state(true, Some("this kernel enforces a part of the rules")),
         Ok(Enforced::Not) => state(false, Some("this kernel has no Landlock")),

@@ -57,6 +57,29 @@ pub(crate) fn wait_readable(fd: BorrowedFd<'_>, time: Duration) {
     let _interrupted = poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], timeout);
 }
 
+/// A descriptor that is readable while one of these is.
+pub(crate) fn watch_all(fds: &[BorrowedFd<'_>]) -> io::Result<OwnedFd> {
+    // SAFETY: epoll_create1 takes no pointers.
+    let all = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
+    if all < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel just made this descriptor for us.
+    let all = unsafe { OwnedFd::from_raw_fd(all) };
+    for fd in fds {
+        let mut event = libc::epoll_event {
+            events: libc::EPOLLIN as u32,
+            u64: 0,
+        };
+        let (all, fd) = (all.as_raw_fd(), fd.as_raw_fd());
+        // SAFETY: `event` lives through the call.
+        if unsafe { libc::epoll_ctl(all, libc::EPOLL_CTL_ADD, fd, &mut event) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(all)
+}
+
 /// Sends bytes, and with the first of them optionally a descriptor. Returns how
 /// many bytes went; `Ok(None)` when the socket is full.
 pub(crate) fn send_some(

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// An eventfd that becomes readable once and stays so.
+/// An eventfd that becomes readable once and stays so until it is cleared.
 #[derive(Debug)]
 pub(crate) struct Event(OwnedFd);
 
@@ -19,12 +19,21 @@ impl Event {
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
-    /// Makes the event readable for good: nobody ever reads it.
+    /// Makes the event readable.
     pub(crate) fn raise(&self) {
         let one = 1u64.to_ne_bytes();
         // SAFETY: `one` is 8 readable bytes, the size an eventfd wants. The
         // only failure is a full counter, which is readable all the same.
         unsafe { libc::write(self.0.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+    }
+}
+
+impl Event {
+    /// Makes it unreadable again.
+    pub(crate) fn clear(&self) {
+        let mut count = [0; 8];
+        // Nothing to read: it is unreadable already.
+        let _unraised = nix::unistd::read(&self.0, &mut count);
     }
 }
 

@@ -1,12 +1,11 @@
 //! Landlock: what the worker may do with files, for every path at once.
 
-use std::os::fd::BorrowedFd;
-
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 
+use super::confine::Files;
 use crate::sandbox::Profile;
 
 /// The newest rules this code knows; an older kernel enforces those it has.
@@ -31,12 +30,23 @@ const RESOLVER_FILES: &[&str] = &[
     "/run",
 ];
 
-/// Restricts the calling thread and all it starts from now on. The file of the
-/// module stays readable.
-pub(crate) fn restrict(
-    profile: &Profile,
-    module: Option<BorrowedFd<'_>>,
-) -> Result<Enforced, RulesetError> {
+/// What a module may do in its own directory: keep files and directories there,
+/// and nothing that leads out of it or that could be run.
+const IN_OWN_DIRECTORY: &[AccessFs] = &[
+    AccessFs::ReadFile,
+    AccessFs::ReadDir,
+    AccessFs::WriteFile,
+    AccessFs::Truncate,
+    AccessFs::MakeReg,
+    AccessFs::MakeDir,
+    AccessFs::RemoveFile,
+    AccessFs::RemoveDir,
+    AccessFs::Refer,
+];
+
+/// Restricts the calling thread and all it starts from now on. The given files
+/// stay in reach.
+pub(crate) fn restrict(profile: &Profile, files: &Files<'_>) -> Result<Enforced, RulesetError> {
     let mut ruleset = Ruleset::default().handle_access(denied_file_access(profile))?;
     if !profile.network {
         ruleset = ruleset.handle_access(AccessNet::from_all(KNOWN))?;
@@ -52,7 +62,7 @@ pub(crate) fn restrict(
         ruleset = ruleset.scope(scope)?;
     }
     let mut created = ruleset.create()?;
-    if let Some(module) = module {
+    if let Some(module) = files.module {
         // Fails for memory files, which Landlock lets pass anyway.
         let _in_memory = (&mut created).add_rule(PathBeneath::new(module, AccessFs::ReadFile));
     }
@@ -67,6 +77,10 @@ pub(crate) fn restrict(
         for path in RESOLVER_FILES {
             allow(path, AccessFs::ReadFile | AccessFs::ReadDir)?;
         }
+    }
+    if let Some(directory) = files.directory {
+        let own = IN_OWN_DIRECTORY.iter().copied().collect();
+        allow(directory, own)?;
     }
     if profile.processes {
         // Programs throw output away.

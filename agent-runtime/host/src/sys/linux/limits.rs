@@ -15,6 +15,10 @@ const STACK: u64 = 8 << 20;
 const NICE: i32 = 10;
 /// I/O priority: class idle.
 const IO_IDLE: libc::c_int = 3 << 13;
+/// I/O priority: the last of the class that is served whatever else goes on.
+const IO_LAST: libc::c_int = 2 << 13 | 7;
+/// Largest file in a module's own directory.
+pub(crate) const OWN_FILE: u64 = 1 << 30;
 const IO_WHO_PROCESS: libc::c_int = 1;
 
 #[cfg(target_env = "gnu")]
@@ -58,16 +62,21 @@ pub(crate) fn memory(limits: &Limits) -> io::Result<()> {
 }
 
 /// Limits everything else that is counted: descriptors, CPU time, core files,
-/// and file sizes unless it may write files.
-pub(crate) fn counts(limits: &Limits, writes_files: bool) -> io::Result<()> {
+/// and file sizes.
+pub(crate) fn counts(limits: &Limits, file_size: Option<u64>) -> io::Result<()> {
     lower(libc::RLIMIT_NOFILE, limits.descriptors)?;
     // One byte and not none: with 0 a core pattern that pipes into a program
     // still runs it, 1 is the value that stops this as well.
     lower(libc::RLIMIT_CORE, 1)?;
     lower(libc::RLIMIT_MEMLOCK, 0)?;
     lower(libc::RLIMIT_MSGQUEUE, 0)?;
-    if !writes_files {
-        lower(libc::RLIMIT_FSIZE, 0)?;
+    if let Some(most) = file_size {
+        lower(libc::RLIMIT_FSIZE, most)?;
+    }
+    if file_size.is_some_and(|most| most > 0) {
+        // A full directory is an error like a full disk, not the end.
+        // SAFETY: ignoring a signal has no requirements.
+        unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     }
     if let Some(cpu) = limits.cpu {
         // SIGXCPU at the limit; a second later SIGKILL, which cannot be ignored.
@@ -86,10 +95,12 @@ pub(crate) fn be_nice() -> io::Result<()> {
     Ok(())
 }
 
-/// Uses the disk only when nobody else does.
-pub(crate) fn idle_io() -> io::Result<()> {
+/// Uses the disk only when nobody else does; a module that serves, after
+/// everybody else: what it must keep safe cannot wait for ever.
+pub(crate) fn background_io(serves: bool) -> io::Result<()> {
+    let priority = if serves { IO_LAST } else { IO_IDLE };
     // SAFETY: ioprio_set takes integers.
-    if unsafe { libc::syscall(libc::SYS_ioprio_set, IO_WHO_PROCESS, 0, IO_IDLE) } < 0 {
+    if unsafe { libc::syscall(libc::SYS_ioprio_set, IO_WHO_PROCESS, 0, priority) } < 0 {
         return Err(io::Error::last_os_error());
     }
     Ok(())

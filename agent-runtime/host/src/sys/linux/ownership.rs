@@ -1,7 +1,7 @@
 //! Who owns a file and its directories, and who else may write there.
 
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The user this process acts as.
@@ -25,6 +25,8 @@ pub(crate) enum Unsafe {
     Writable { path: PathBuf, mode: u32 },
     #[error("{path} is not a regular file")]
     NotAFile { path: PathBuf },
+    #[error("{path} is not a directory; remove it")]
+    NotADirectory { path: PathBuf },
     #[error("cannot examine {path}: {source}")]
     Io { path: PathBuf, source: io::Error },
 }
@@ -55,6 +57,30 @@ fn check(path: &Path, meta: &std::fs::Metadata, sticky_is_fine: bool) -> Result<
             path: path.into(),
             mode,
         });
+    }
+    Ok(())
+}
+
+/// Makes sure that there is such a directory, for its owner alone: neither a
+/// link nor in a directory where others could replace it.
+pub(crate) fn private_directory(path: &Path) -> Result<(), Unsafe> {
+    let io = |source| Unsafe::Io {
+        path: path.into(),
+        source,
+    };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(io)?;
+    let meta = std::fs::symlink_metadata(path).map_err(io)?;
+    if !meta.is_dir() {
+        return Err(Unsafe::NotADirectory { path: path.into() });
+    }
+    check_directories(path)?;
+    if meta.mode() & 0o077 != 0 {
+        let mode = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(path, mode).map_err(io)?;
     }
     Ok(())
 }

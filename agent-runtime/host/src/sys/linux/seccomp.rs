@@ -163,14 +163,17 @@ fn allowed(profile: &Profile) -> Result<Rules, BackendError> {
     if !profile.without_files() {
         allow(&mut rules, syscalls::LOOK_AT_FILES);
     }
-    if profile.filesystem_write {
+    if profile.changes_files() {
         allow(&mut rules, syscalls::CHANGE_FILES);
         let fcntl = rules.entry(libc::SYS_fcntl).or_default();
         for operation in LOCK_FCNTL {
             fcntl.push(equal(1, *operation as u64)?);
         }
     }
-    if profile.filesystem_write || profile.processes {
+    if profile.serves && profile.filesystem_read {
+        allow(&mut rules, syscalls::WATCH_FILES);
+    }
+    if profile.changes_files() || profile.processes {
         allow(&mut rules, &[libc::SYS_openat]);
         #[cfg(target_arch = "x86_64")]
         allow(&mut rules, &[libc::SYS_open]);
@@ -296,12 +299,15 @@ fn tracing() -> Result<Vec<SeccompRule>, BackendError> {
     looking.chain(letting).collect()
 }
 
-/// Sockets of every family, but of netlink only the protocols that the module
+/// Sockets of every family for whoever declares any network, but of netlink only the protocols that the module
 /// declared: behind others the privileges it keeps for something else open far
 /// more, such as feigned device events, on which udev starts programs.
 fn sockets(profile: &Profile) -> Result<Vec<SeccompRule>, BackendError> {
     let netlink = libc::AF_NETLINK as u64;
-    let mut rules = vec![condition(0, SeccompCmpOp::Ne, netlink)?];
+    let mut rules = Vec::new();
+    if profile.network || profile.raw_network {
+        rules.push(condition(0, SeccompCmpOp::Ne, netlink)?);
+    }
     let mut allow = |protocol: i32| -> Result<(), BackendError> {
         rules.push(SeccompRule::new(vec![
             comparison(0, SeccompCmpOp::Eq, netlink)?,
@@ -309,8 +315,10 @@ fn sockets(profile: &Profile) -> Result<Vec<SeccompRule>, BackendError> {
         ])?);
         Ok(())
     };
-    // Name resolution asks for routes too.
-    allow(libc::NETLINK_ROUTE)?;
+    if profile.network || profile.raw_network {
+        // Name resolution asks for routes too.
+        allow(libc::NETLINK_ROUTE)?;
+    }
     if profile.network {
         allow(libc::NETLINK_SOCK_DIAG)?;
     }

@@ -12,6 +12,11 @@ pub(crate) fn stop_asked() -> bool {
     STOP.load(Ordering::Relaxed)
 }
 
+/// As if the host had asked.
+pub(crate) fn ask_to_stop() {
+    STOP.store(true, Ordering::Relaxed);
+}
+
 /// Installs the worker's handlers: SIGTERM raises the stop flag, and ends the
 /// whole process group when it came because the host died; a closed pipe is an
 /// error code and not a signal.

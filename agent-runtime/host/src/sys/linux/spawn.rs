@@ -26,7 +26,8 @@ const KILL_TIME: Duration = Duration::from_secs(2);
 pub(crate) struct Worker {
     pid: i32,
     reaped: bool,
-    /// The request goes here; closed by the host once it is sent.
+    /// The request goes here, and messages for a module that serves; closed by
+    /// the host once nothing more is to be sent.
     pub(crate) request: Option<OwnedFd>,
     /// Frames come from here.
     pub(crate) answer: OwnedFd,
@@ -74,6 +75,11 @@ impl Worker {
             stray,
             end: process::watch(pid),
         })
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid
     }
 
     /// Asks the module to stop.

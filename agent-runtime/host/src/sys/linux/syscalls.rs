@@ -95,6 +95,8 @@ pub(super) const COMPUTE: &[c_long] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_getrlimit,
     #[cfg(target_arch = "x86_64")]
+    libc::SYS_pause,
+    #[cfg(target_arch = "x86_64")]
     libc::SYS_pipe,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_poll,
@@ -173,6 +175,15 @@ pub(super) const CHANGE_FILES: &[c_long] = &[
     libc::SYS_symlink,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_unlink,
+];
+
+/// Being told of changes to files and directories.
+pub(super) const WATCH_FILES: &[c_long] = &[
+    libc::SYS_inotify_add_watch,
+    libc::SYS_inotify_init1,
+    libc::SYS_inotify_rm_watch,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_inotify_init,
 ];
 
 /// Sockets of any family, netlink included.

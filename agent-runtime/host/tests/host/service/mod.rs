@@ -1,0 +1,8 @@
+//! Persistent modules, with real workers.
+
+mod alerts;
+mod asking;
+mod ending;
+mod jail;
+mod plugin;
+mod served;
