@@ -1,0 +1,166 @@
+//! What the values of fields mean to people.
+//!
+//! A value that is not of the expected form stays as it is.
+
+mod address;
+mod arguments;
+mod values;
+
+use std::borrow::Cow;
+use std::time::Instant;
+
+use super::constants;
+use super::execve::EXECVE;
+use super::names::Names;
+use super::tables;
+use super::text::Field;
+
+pub(super) use values::unescape;
+
+const MQ_OPEN: u16 = 1312;
+const MMAP: u16 = 1323;
+const NETFILTER_PKT: u16 = 1324;
+const AVC: u16 = 1400;
+/// `ADD_GROUP`, `DEL_GROUP` and `GRP_MGMT`: their `id` is a group.
+const OF_GROUPS: [u16; 3] = [1116, 1117, 1132];
+
+/// What the kernel writes about the sender of a message. A program that says
+/// such a thing in its message says it of something else.
+const ABOUT_SENDER: [&str; 5] = ["auid", "pid", "ses", "subj", "uid"];
+
+/// One record's fields as names and texts.
+pub(super) struct Interpreted {
+    pub(super) pairs: Vec<(String, String)>,
+    /// Fields of a program's message that are named as the kernel's own.
+    pub(super) shadowed: u64,
+}
+
+/// Interprets the fields of one record.
+pub(super) fn record(
+    kind: u16,
+    fields: Vec<Field<'_>>,
+    names: &mut dyn Names,
+    now: Instant,
+) -> Interpreted {
+    let call = arguments::Call::of(&fields);
+    let mut pairs = Vec::with_capacity(fields.len() + 1);
+    let mut shadowed = 0;
+    let own: Vec<String> = match fields.iter().any(|field| field.claimed) {
+        true => fields
+            .iter()
+            .filter(|field| !field.claimed)
+            .map(|field| field.key.to_string())
+            .collect(),
+        false => Vec::new(),
+    };
+    for field in fields {
+        let mut name = field.key.to_string();
+        if field.claimed && (ABOUT_SENDER.contains(&name.as_str()) || own.contains(&name)) {
+            name.insert_str(0, "msg.");
+            shadowed += 1;
+        }
+        let bytes = match meaning(kind, &field, &call, names, now) {
+            Some(bytes) => Cow::Owned(bytes),
+            None => field.value,
+        };
+        let text = match String::from_utf8(bytes.into_owned()) {
+            Ok(text) => text,
+            Err(error) => {
+                // The bytes themselves stay readable beside the text.
+                pairs.push((format!("{name}.hex"), values::hex(error.as_bytes())));
+                String::from_utf8_lossy(error.as_bytes()).into_owned()
+            }
+        };
+        pairs.push((name, text));
+    }
+    Interpreted { pairs, shadowed }
+}
+
+/// What a field says; `None` when it stays as it is.
+fn meaning(
+    kind: u16,
+    field: &Field<'_>,
+    call: &arguments::Call,
+    names: &mut dyn Names,
+    now: Instant,
+) -> Option<Vec<u8>> {
+    let key: &str = &field.key;
+    if kind == EXECVE && key.starts_with('a') && key != "argc" && !key.contains("_len") {
+        return escaped(field);
+    }
+    let text = || std::str::from_utf8(&field.value).ok();
+    let said = match key {
+        "id" if OF_GROUPS.contains(&kind) => return None,
+        "auid" | "uid" | "euid" | "suid" | "fsuid" | "ouid" | "oauid" | "iuid" | "id"
+        | "inode_uid" | "sauid" | "obj_uid" => user(text()?.parse().ok()?, names, now),
+        "syscall" => call.name()?.to_owned(),
+        "arch" => {
+            let arch = u32::from_str_radix(text()?, 16).ok()?;
+            tables::arch_name(arch)?.to_owned()
+        }
+        "exit" => (text()? == "0").then(|| "success".to_owned())?,
+        "success" | "res" | "result" => values::success(text()?)?.to_owned(),
+        "path" | "comm" | "exe" | "file" | "name" | "watch" | "cwd" | "cmd" | "acct" | "dir"
+        | "key" | "vm" | "old-disk" | "new-disk" | "old-fs" | "new-fs" | "device" | "cgroup"
+        | "apparmor" | "operation" | "denied_mask" | "info" | "profile" | "requested_mask"
+        | "old-rng" | "new-rng" | "ocomm" | "proctitle" | "grp" | "new_group" | "root_dir"
+        | "sw" | "invalid_context" | "old-chardev" | "new-chardev" => return escaped(field),
+        "ses" => (text()? == "4294967295").then(|| "unset".to_owned())?,
+        "mode" if kind == MQ_OPEN => values::permissions(octal(text()?)?),
+        "mode" => values::mode(octal(text()?)?),
+        "perm" | "perm_mask" => values::access(text()?.parse().ok()?),
+        "saddr" if kind == AVC || kind == NETFILTER_PKT => return None,
+        "saddr" => return address::describe(&unescape(&field.value)?),
+        "a0" | "a1" | "a2" | "a3" => {
+            let place = usize::from(key.as_bytes()[1] - b'0');
+            call.argument(place, text()?, |uid| user(uid, names, now))?
+        }
+        "sig" => values::signal(text()?.parse().ok()?, text()?, ""),
+        "list" => named(&constants::LISTS, text()?, "unknown list")?,
+        "prom" | "old_prom" => values::yes(text()?.parse::<i64>().ok()? != 0).to_owned(),
+        "capability" => {
+            let number: u64 = text()?.parse().ok()?;
+            match constants::CAPABILITIES.name(number) {
+                Some(name) => name.to_owned(),
+                None => format!("unknown capability({number})"),
+            }
+        }
+        "family" => named(&constants::NETFILTER, text()?, "unknown netfilter protocol")?,
+        "icmptype" => named(&constants::ICMP, text()?, "unknown icmp type")?,
+        "code" => values::seccomp(text()?)?,
+        "flags" if kind == MMAP => {
+            let flags = u64::from_str_radix(text()?.trim_start_matches("0x"), 16).ok()?;
+            arguments::mapping(flags)
+        }
+        _ => return None,
+    };
+    Some(said.into_bytes())
+}
+
+/// A text that the kernel wrote in quotation marks, or as hexadecimal digits
+/// when there was something unusual in it.
+fn escaped(field: &Field<'_>) -> Option<Vec<u8>> {
+    match field.quoted {
+        true => None,
+        false => unescape(&field.value),
+    }
+}
+
+fn user(uid: u32, names: &mut dyn Names, now: Instant) -> String {
+    match names.user(uid, now) {
+        Some(name) => name.to_owned(),
+        None => format!("unknown({uid})"),
+    }
+}
+
+fn octal(text: &str) -> Option<u64> {
+    u64::from_str_radix(text, 8).ok()
+}
+
+fn named(table: &constants::Table, text: &str, unknown: &str) -> Option<String> {
+    let number: u64 = text.parse().ok()?;
+    Some(match table.name(number) {
+        Some(name) => name.to_owned(),
+        None => format!("{unknown} ({text})"),
+    })
+}
