@@ -8,11 +8,12 @@ use crate::Outcome;
 /// What a site runs, beside the agent.
 const TOOLS: [&str; 4] = ["mig-server", "mig", "mig-agent-search", "mig-plugin"];
 /// The modules, each of which is built as a plugin file too.
-pub const PLUGINS: [&str; 11] = [
+pub const PLUGINS: [&str; 12] = [
     "agentdestroy",
     "example",
     "examplepersist",
     "file",
+    "fswatch",
     "memory",
     "netstat",
     "ping",

@@ -1,38 +1,75 @@
-//! Watches files and directories for changed content.
+//! The `fswatch` module: watches files and directories, and raises an alert when
+//! the content of a file changes, or a path appears or goes.
+//!
+//! One thread does everything in small steps: the kernel's events come first, then
+//! what is due, then a piece of a listing or of a checksum.
 
-use mig_plugin_sdk::{Failure, Module, PersistentModule, ResultDocument, Service, Session, Start};
+mod alert;
+mod answers;
+mod configuration;
+mod hashing;
+mod known;
+mod serving;
+mod sys;
+#[cfg(test)]
+mod tests;
+mod watching;
+
+pub use configuration::{Configuration, Paths, Settings};
+
+use mig_plugin_sdk::{
+    Defaults, Failure, Module, Options, PersistentModule, ResultDocument, Service, Session, Start,
+    declare_plugin,
+};
 use serde::{Deserialize, Serialize};
+
+/// What a query asks for: nothing but a sign of life.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameters {}
 
 /// The module.
 #[derive(Debug)]
 pub struct FswatchModule;
-
-/// Parameters of a query.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Parameters {}
-
-/// The configuration file.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct Configuration {}
 
 impl Module for FswatchModule {
     type Parameters = Parameters;
     const MANIFEST: &'static [u8] = include_bytes!("../manifest.json");
 
     fn run(_: Parameters, _: &Session<'_>) -> Result<ResultDocument, Failure> {
-        Err(Failure::unsupported("it answers while it runs"))
+        Err(Failure::unsupported("fswatch answers while it runs"))
+    }
+
+    fn options(words: &[String], _: Defaults) -> Result<Options<Parameters>, Failure> {
+        answers::options(words)
+    }
+
+    fn print(result: &ResultDocument, found_only: bool) -> Result<Vec<String>, Failure> {
+        Ok(answers::lines(result, found_only))
     }
 }
 
 impl PersistentModule for FswatchModule {
     type Configuration = Configuration;
 
-    fn serve(_: Start<Configuration>, service: &Service<'_>) -> Result<(), Failure> {
-        service.ready()?;
-        loop {
-            service.next(None)?;
-        }
+    fn serve(start: Start<Configuration>, service: &Service<'_>) -> Result<(), Failure> {
+        serving::serve(&start, service)
     }
 }
 
-mig_plugin_sdk::declare_plugin!(persistent FswatchModule);
+declare_plugin!(persistent FswatchModule);
+
+#[doc(hidden)]
+pub mod fuzzing {
+    //! Entry points for fuzz targets.
+
+    /// Reads what the module keeps between two runs.
+    pub fn state(bytes: &[u8]) {
+        if let Ok(past) = crate::known::file::decode(bytes) {
+            let again = crate::known::file::encode(
+                past.iter()
+                    .map(|(path, past)| (path.as_path(), past.whole, &past.names)),
+            );
+            assert_eq!(crate::known::file::decode(&again).ok(), Some(past));
+        }
+    }
+}
