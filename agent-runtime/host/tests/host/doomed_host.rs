@@ -5,17 +5,37 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use mig_host::{Cancel, ModuleStore, Progress, StoreOptions};
+use mig_host::{
+    Attendant, Cancel, Mailbox, ModuleStore, Progress, ServiceEvent, ServiceJob, StoreOptions,
+};
 use mig_testkit::wait_until;
 use serde_json::json;
 
 use crate::c_plugins::{Plugins, Source};
+use crate::service;
 use crate::setup::{PATIENCE, STATICS, job};
 
 /// Set for a process that shall be a host; the directory of its plugins.
 const VARIABLE: &str = "MIG_TEST_DOOMED_HOST";
 
-/// Runs the plugin `cplug` and passes on what it logs: process ids.
+/// Says what a served module logs.
+struct Teller;
+
+impl Attendant for Teller {
+    fn event(&mut self, event: ServiceEvent) {
+        if let ServiceEvent::Log { message, .. } = event {
+            println!("{message}");
+            std::io::stdout().flush().ok();
+        }
+    }
+
+    fn take_alert(&mut self, _: &str) -> bool {
+        true
+    }
+}
+
+/// Runs the plugin `cplug`, or serves `cserve`, and passes on what it logs:
+/// process ids.
 pub fn run_if_asked() {
     let Some(directory) = std::env::var_os(VARIABLE) else {
         return;
@@ -26,6 +46,11 @@ pub fn run_if_asked() {
         ..StoreOptions::default()
     };
     let store = ModuleStore::open(STATICS, &options);
+    if store.get("cserve").is_some() {
+        let mailbox = Mailbox::new().expect("a mailbox");
+        let job = ServiceJob::new("cserve", json!({}));
+        store.serve(&job, &mailbox, &Cancel::new(), &mut Teller);
+    }
     store.run(
         &job("cplug", json!(null)),
         &Cancel::new(),
@@ -56,6 +81,10 @@ fn kill_host_of(call: &str, capabilities: &str) {
         capabilities,
         ..Source::default()
     });
+    kill_host_with(&plugins);
+}
+
+fn kill_host_with(plugins: &Plugins) {
     let mut host = Command::new("/proc/self/exe")
         .arg0("doomed-host")
         .env(VARIABLE, plugins.directory())
@@ -85,6 +114,26 @@ const TELL_AND_HANG: &str = r#"signal(SIGINT, SIG_IGN);
 fn a_worker_dies_with_its_host() {
     let call = format!("pid_t child = getpid(); signal(SIGTERM, SIG_IGN); {TELL_AND_HANG}");
     kill_host_of(&call, "");
+}
+
+/// One that waits for messages, and one that hears of nothing.
+#[test]
+fn a_serving_worker_dies_with_its_host() {
+    for turn in ["", "for (;;) pause();"] {
+        let Some(plugins) = Plugins::new() else {
+            return;
+        };
+        let begin = format!(
+            "signal(SIGTERM, SIG_IGN); char ids[64];
+            snprintf(ids, sizeof ids, \"%d %d\", getpid(), getpid()); say(ids); {turn}"
+        );
+        service::Source {
+            begin: &begin,
+            ..service::Source::default()
+        }
+        .add_to(&plugins);
+        kill_host_with(&plugins);
+    }
 }
 
 #[test]

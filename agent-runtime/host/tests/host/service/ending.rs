@@ -136,6 +136,8 @@ fn a_module_that_never_asks_for_messages_is_killed_and_started_again() {
     let setting = Setting {
         pace: Pace {
             life: Duration::from_millis(500),
+            // The one that is started next does not hear of the end either.
+            grace: Duration::from_millis(200),
             ..PACE
         },
         ..Setting::default()

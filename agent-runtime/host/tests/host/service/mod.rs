@@ -6,3 +6,5 @@ mod ending;
 mod jail;
 mod plugin;
 mod served;
+
+pub use plugin::Source;
