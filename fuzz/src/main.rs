@@ -9,6 +9,7 @@ use libfuzzer_sys::fuzz_target;
 
 mod netstat;
 mod probes;
+mod record;
 mod targets;
 
 fuzz_target!(|data: &[u8]| {

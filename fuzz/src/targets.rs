@@ -18,6 +18,7 @@ pub fn named(name: &str) -> Option<fn(&[u8])> {
         "netlink" | "procnet" => return crate::netstat::named(name),
         "scribe" => mig_module_scribe::fuzzing::document,
         "probes" => crate::probes::probes,
+        "record" => crate::record::record,
         "sshkey" => mig_module_sshkey::fuzzing::examine_all,
         "programs" => mig_module_agentdestroy::fuzzing::identify,
         "dpkg" => mig_module_pkg::fuzzing::dpkg,
@@ -50,8 +51,12 @@ fn action(data: &[u8]) {
 
 /// Conditions that users write.
 fn target(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
-    let Ok(parsed) = Target::parse(text) else { return };
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let Ok(parsed) = Target::parse(text) else {
+        return;
+    };
     let now = time::OffsetDateTime::UNIX_EPOCH;
     let _ = parsed.sqlite(now, 1);
     let _ = parsed.postgres(now, 1);
@@ -90,11 +95,26 @@ fn configuration(data: &[u8]) {
     const SECTIONS: &[Section] = &[Section {
         name: "agent",
         keys: &[
-            Key { name: "text", kind: Kind::Text },
-            Key { name: "flag", kind: Kind::Bool },
-            Key { name: "number", kind: Kind::Integer },
-            Key { name: "span", kind: Kind::Duration },
-            Key { name: "list", kind: Kind::List },
+            Key {
+                name: "text",
+                kind: Kind::Text,
+            },
+            Key {
+                name: "flag",
+                kind: Kind::Bool,
+            },
+            Key {
+                name: "number",
+                kind: Kind::Integer,
+            },
+            Key {
+                name: "span",
+                kind: Kind::Duration,
+            },
+            Key {
+                name: "list",
+                kind: Kind::List,
+            },
         ],
     }];
     if let Ok(text) = std::str::from_utf8(data) {

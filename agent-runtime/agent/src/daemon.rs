@@ -23,8 +23,8 @@ use crate::status::{self, Page, Subject};
 use crate::trust::{Trust, TrustError};
 use crate::{VERSION, heartbeat};
 
-/// Keeps a second agent out of the run directory.
-const LOCK: &str = "mig-agent.lock";
+/// Keeps a second agent out of the run directory, and holds the first one's pid.
+pub(crate) const LOCK: &str = "mig-agent.lock";
 /// Time for modules to stop and, once more, for answers to leave.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Time between looks at counts of the owner's record.

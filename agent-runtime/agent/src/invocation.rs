@@ -5,9 +5,16 @@ use std::path::PathBuf;
 use mig_flags::{Flag, FlagError, Unknown, parse, switch, value};
 use thiserror::Error;
 
+use crate::record::tell::Wanted;
+
+mod word;
+
 /// What `mig-agent` understands, for `-h`.
 pub const HELP: &str = "\
 usage: mig-agent [options]
+       mig-agent [-c FILE] history [-last N] [-since WHEN] [-module NAME]
+                 [-refused] [-alerts] [-full] [-json]
+       mig-agent [-c FILE] explain [-json] ACTION.json
 
   -c FILE    configuration file (default /etc/mig/mig-agent.cfg)
   -d         debug: stay in the foreground, log everything to standard error
@@ -22,6 +29,19 @@ usage: mig-agent [options]
   -S         print the effective settings, exit
   -u         accepted for upgraders, means nothing on this system
   -V         print the version, exit
+
+history: what this agent did, and for whom, from the record on this machine
+  -last N    the newest N entries (default 50), 0 for all
+  -since WHEN
+             not before a time such as 2026-03-01T10:00:00Z, or a span such as 24h
+  -module NAME, -refused, -alerts
+             only what is about a module, refusals, alerts
+  -full      whole texts
+  -json      the lines of the record as they are
+The exit code is 1 when the record was changed by somebody.
+
+explain: what an action would do here and whether it would be allowed, without
+running it. The exit code is 1 when it would not run.
 ";
 
 const FLAGS: [Flag; 15] = [
@@ -69,6 +89,15 @@ pub enum Task {
         /// For people.
         print: bool,
     },
+    /// Show the owner's record.
+    History(Wanted),
+    /// Say what an action would do.
+    Explain {
+        /// The action file.
+        file: PathBuf,
+        /// For programs.
+        json: bool,
+    },
     /// Fetch what waits and leave.
     Checkin,
     /// Be the agent.
@@ -96,6 +125,9 @@ pub enum InvocationError {
     /// A flag that is none.
     #[error("{0}")]
     Flag(#[from] FlagError),
+    /// Something about `history` or `explain`.
+    #[error("{0}; see mig-agent -h")]
+    Usage(String),
     /// Words after the flags.
     #[error("unexpected word `{0}`; see mig-agent -h")]
     Word(String),
@@ -112,14 +144,14 @@ impl Invocation {
     /// A flag or word that is unknown.
     pub fn from_words(words: &[String]) -> Result<Self, InvocationError> {
         let parsed = parse(words, &FLAGS, Unknown::Refuse)?;
-        if let Some(word) = parsed.rest.first() {
-            return Err(InvocationError::Word(word.clone()));
-        }
+        let word = word::task(&parsed.rest)?;
         let print = parsed.is_set("p");
         let task = if parsed.is_set("h") || parsed.is_set("help") {
             Task::Help
         } else if parsed.is_set("V") {
             Task::Version
+        } else if let Some((task, _)) = &word {
+            task.clone()
         } else if let Some(query) = parsed.value("q").filter(|query| !query.is_empty()) {
             Task::Query(query.to_owned())
         } else if let Some(file) = parsed.value("i").filter(|file| !file.is_empty()) {
@@ -145,7 +177,9 @@ impl Invocation {
         };
         Ok(Self {
             task,
-            configuration: parsed.value("c").map(PathBuf::from),
+            configuration: word
+                .and_then(|(_, configuration)| configuration)
+                .or_else(|| parsed.value("c").map(PathBuf::from)),
             debug: parsed.is_set("d"),
             foreground: parsed.is_set("f") || parsed.is_set("d"),
             no_persistent: parsed.is_set("n"),

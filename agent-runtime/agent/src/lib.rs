@@ -14,6 +14,7 @@ pub mod daemon;
 pub mod detach;
 pub mod environment;
 pub mod execution;
+pub mod explain;
 #[cfg(test)]
 mod fixture;
 pub mod heartbeat;

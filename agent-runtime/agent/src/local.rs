@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use mig_host::{Cancel, Document, Ending, Job, Limits, Operation as ModuleOperation, Outcome};
 use mig_protocol::action::{DEFAULT_EXPANDED, expand_parameters};
 use mig_protocol::json::{ReadError, parse_action, to_go_json, to_go_json_pretty};
-use mig_protocol::{ModuleResult, Operation};
+use mig_protocol::{Action, ModuleResult, Operation};
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -95,14 +95,7 @@ pub fn action(
     print: bool,
     output: &mut impl Write,
 ) -> Result<bool, LocalError> {
-    let text = std::fs::read(path).map_err(|source| LocalError::File {
-        path: path.to_owned(),
-        source,
-    })?;
-    let action = parse_action(&text).map_err(|source| LocalError::Action {
-        path: path.to_owned(),
-        source,
-    })?;
+    let action = read_action(path)?;
     let mut well = true;
     let mut results = Vec::new();
     for operation in action.operations() {
@@ -120,6 +113,21 @@ pub fn action(
     }
     output.flush()?;
     Ok(well)
+}
+
+/// Reads an action file.
+///
+/// # Errors
+/// It cannot be read, or holds no action.
+pub(crate) fn read_action(path: &Path) -> Result<Action, LocalError> {
+    let text = std::fs::read(path).map_err(|source| LocalError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    parse_action(&text).map_err(|source| LocalError::Action {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn one_of_action(

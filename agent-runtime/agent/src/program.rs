@@ -9,7 +9,9 @@ use std::sync::Arc;
 use mig_host::{ModuleStore, Origin, Refusal, StaticModule};
 
 use crate::daemon::Start;
-use crate::invocation::{HELP, Invocation, Task};
+use crate::explain;
+use crate::invocation::{HELP, Invocation, InvocationError, Task};
+use crate::record::tell;
 use crate::settings::Settings;
 use crate::status::query;
 use crate::{VERSION, detach, identity, imprint, local, sys};
@@ -25,6 +27,7 @@ pub fn run(statics: &[StaticModule]) -> ExitCode {
         .collect();
     let invocation = match Invocation::from_words(&words) {
         Ok(invocation) => invocation,
+        Err(error @ InvocationError::Usage(_)) => return misused(error),
         Err(error) => return fail(error),
     };
     match &invocation.task {
@@ -76,6 +79,18 @@ pub fn run(statics: &[StaticModule]) -> ExitCode {
                 print,
                 &mut io::stdout().lock(),
             ))
+        }
+        Task::History(wanted) => ended(tell::history(
+            &settings.run_directory,
+            &wanted,
+            &mut io::BufWriter::new(io::stdout().lock()),
+            &mut io::stderr().lock(),
+        )),
+        Task::Explain { file, json } => {
+            log_if(invocation.debug, &settings);
+            let store = ModuleStore::open(statics, &settings.modules);
+            warn_of_refused(&store);
+            explained(explain::explain(&store, &settings, &file), json)
         }
         Task::Checkin => agent(settings, statics, true, false),
         Task::Daemon if settings.checkin => agent(settings, statics, true, false),
@@ -213,6 +228,30 @@ fn ended<E: Display>(outcome: Result<bool, E>) -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => fail(error),
     }
+}
+
+/// Prints an explanation; an action that cannot be read is misuse.
+fn explained(outcome: Result<explain::Explanation, local::LocalError>, json: bool) -> ExitCode {
+    let explanation = match outcome {
+        Ok(explanation) => explanation,
+        Err(error) => return misused(error),
+    };
+    let text = if json {
+        serde_json::to_string_pretty(&explanation).unwrap_or_default()
+    } else {
+        explanation.to_string()
+    };
+    let said = say(text.trim_end());
+    if explanation.runs {
+        said
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn misused(reason: impl Display) -> ExitCode {
+    eprintln!("mig-agent: {reason}");
+    ExitCode::from(2)
 }
 
 fn say(text: &str) -> ExitCode {

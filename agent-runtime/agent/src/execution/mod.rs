@@ -87,6 +87,11 @@ impl From<ModuleResult> for Report {
     }
 }
 
+/// Why nothing runs that nobody has.
+pub(crate) fn unavailable(module: &str) -> String {
+    format!("module '{module}' is not available")
+}
+
 /// How one operation ended.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Ended {

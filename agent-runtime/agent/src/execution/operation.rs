@@ -6,7 +6,7 @@ use mig_host::{Document, Ending, Job, Limits, Operation as ModuleOperation, Outc
 use mig_protocol::action::{DEFAULT_EXPANDED, expand_parameters};
 use mig_protocol::{Command, CommandStatus, ModuleResult};
 
-use super::Ended;
+use super::{Ended, unavailable};
 use crate::agent::Agent;
 use crate::journal::EntryId;
 
@@ -23,7 +23,7 @@ pub(super) fn run(
     let module = operation.module.as_str();
     let (id, action) = (command.id, command.action.id);
     let Some(repeatable) = agent.runner().repeatable(module) else {
-        return failed(format!("module '{module}' is not available"));
+        return failed(unavailable(module));
     };
     if interrupted && !repeatable {
         return failed(format!(

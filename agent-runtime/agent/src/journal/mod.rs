@@ -11,6 +11,7 @@
 
 mod compact;
 mod entry;
+mod peek;
 mod record;
 mod spool;
 mod state;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 use entry::{Answer, Body, Entry};
 use mig_protocol::Id;
+pub use peek::Remembered;
 use record::{Head, Kind, Source, Span};
 pub use state::{Arrival, Condition, EntryId, JournalError, Open, Totals};
 

@@ -24,6 +24,14 @@ pub enum JournalError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The file cannot be looked into.
+    #[error("cannot read the journal {path}: {source}")]
+    Unreadable {
+        /// The journal file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// Too many accepted actions are still valid.
     #[error(
         "the agent already remembers {MAX_KEYS} actions that have not expired; try again later"

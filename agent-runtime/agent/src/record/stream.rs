@@ -256,10 +256,15 @@ impl Stream {
     }
 
     fn put(&mut self, time: &str, entry: &Entry) -> io::Result<()> {
-        // The number may grow by a digit when room is made.
-        let length = line::write(self.next, time, entry, &self.head).len() as u64 + 16;
-        self.make_room(time, length)?;
-        self.write(time, entry)
+        let bytes = line::write(self.next, time, entry, &self.head);
+        let before = self.next;
+        // The number may grow by digits when room is made.
+        self.make_room(time, bytes.len() as u64 + 16)?;
+        if self.next == before {
+            return self.write(&bytes);
+        }
+        let bytes = line::write(self.next, time, entry, &self.head);
+        self.write(&bytes)
     }
 
     fn make_room(&mut self, time: &str, length: u64) -> io::Result<()> {
@@ -288,7 +293,8 @@ impl Stream {
             total: kept - 1,
             bytes: going.iter().map(|segment| segment.bytes).sum(),
         };
-        self.write(time, &removed)?;
+        let said = line::write(self.next, time, &removed, &self.head);
+        self.write(&said)?;
         for segment in going {
             fs::remove_file(segments::path(&self.directory, self.name, segment.first))?;
             if let Some(open) = &mut self.open {
@@ -298,13 +304,13 @@ impl Stream {
         Ok(())
     }
 
-    fn write(&mut self, time: &str, entry: &Entry) -> io::Result<()> {
-        let bytes = line::write(self.next, time, entry, &self.head);
+    /// Writes a line that was made for this place in the chain.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(open) = &mut self.open else {
             return Err(io::ErrorKind::NotFound.into());
         };
         let before = open.current();
-        if let Err(error) = open.file.write_all(&bytes) {
+        if let Err(error) = open.file.write_all(bytes) {
             // What was written of it would look like a torn line.
             if open.file.set_len(before).is_err() {
                 self.open = None;

@@ -154,7 +154,10 @@ fn is_about(entry: &Entry, wanted: &str) -> bool {
 
 /// The parts side by side, in the order of time. Each keeps its own order, even
 /// where a clock was set back.
-struct Merged(Vec<(Part, Option<(Option<Time>, Read)>)>);
+struct Merged(Vec<(Part, Option<Ahead>)>);
+
+/// The next line of a part, and its time if that is one.
+type Ahead = (Option<Time>, Read);
 
 impl Merged {
     fn open(directory: &Path) -> io::Result<Self> {
@@ -167,7 +170,7 @@ impl Merged {
         Ok(Self(parts))
     }
 
-    fn ahead(part: &mut Part) -> io::Result<Option<(Option<Time>, Read)>> {
+    fn ahead(part: &mut Part) -> io::Result<Option<Ahead>> {
         Ok(part
             .read()?
             .map(|read| (Time::parse(&read.line.time).ok(), read)))

@@ -1,5 +1,7 @@
 //! The record as a whole: bounds, crashes, hands that should not touch it.
 
+mod agent;
+
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
