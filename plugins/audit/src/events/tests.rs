@@ -1,5 +1,6 @@
 //! Events from the texts of records.
 
+mod against_ausearch;
 mod assembling;
 mod fields;
 mod hostile;
