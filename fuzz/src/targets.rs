@@ -16,6 +16,7 @@ pub fn named(name: &str) -> Option<fn(&[u8])> {
         "serving" => mig_host::fuzz_serving,
         "configuration" => configuration,
         "netlink" | "procnet" => return crate::netstat::named(name),
+        "auditrecord" => mig_module_audit::fuzzing::audit_records,
         "scribe" => mig_module_scribe::fuzzing::document,
         "probes" => crate::probes::probes,
         "record" => crate::record::record,
@@ -51,12 +52,8 @@ fn action(data: &[u8]) {
 
 /// Conditions that users write.
 fn target(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else {
-        return;
-    };
-    let Ok(parsed) = Target::parse(text) else {
-        return;
-    };
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(parsed) = Target::parse(text) else { return };
     let now = time::OffsetDateTime::UNIX_EPOCH;
     let _ = parsed.sqlite(now, 1);
     let _ = parsed.postgres(now, 1);
@@ -95,26 +92,11 @@ fn configuration(data: &[u8]) {
     const SECTIONS: &[Section] = &[Section {
         name: "agent",
         keys: &[
-            Key {
-                name: "text",
-                kind: Kind::Text,
-            },
-            Key {
-                name: "flag",
-                kind: Kind::Bool,
-            },
-            Key {
-                name: "number",
-                kind: Kind::Integer,
-            },
-            Key {
-                name: "span",
-                kind: Kind::Duration,
-            },
-            Key {
-                name: "list",
-                kind: Kind::List,
-            },
+            Key { name: "text", kind: Kind::Text },
+            Key { name: "flag", kind: Kind::Bool },
+            Key { name: "number", kind: Kind::Integer },
+            Key { name: "span", kind: Kind::Duration },
+            Key { name: "list", kind: Kind::List },
         ],
     }];
     if let Ok(text) = std::str::from_utf8(data) {
