@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mig_host::Cancel;
+use mig_host::{Cancel, Document, Job, Outcome};
 use mig_protocol::clock::Clock;
 use mig_protocol::{Agent as Record, AgentMode, AgentStatus, HeartbeatPost, Time};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
@@ -14,6 +14,7 @@ use crate::execution::Runner;
 use crate::history::History;
 use crate::identity::Identity;
 use crate::journal::{EntryId, Journal, Totals};
+use crate::persistent::{self, Persistent};
 use crate::record::Record as OwnersRecord;
 use crate::settings::Settings;
 use crate::trust::Trust;
@@ -50,6 +51,9 @@ pub struct Parts {
     pub owners_record: Arc<OwnersRecord>,
     /// What runs its modules.
     pub runner: Arc<dyn Runner>,
+    /// Its modules that run for as long as it does; none when they are turned
+    /// off.
+    pub persistent: Option<Arc<Persistent>>,
     /// Its clock.
     pub clock: Arc<dyn Clock>,
     /// What it found out about its host.
@@ -65,6 +69,7 @@ pub struct Agent {
     trust: Trust,
     owners_record: Arc<OwnersRecord>,
     runner: Arc<dyn Runner>,
+    persistent: Option<Arc<Persistent>>,
     clock: Arc<dyn Clock>,
     checkin: bool,
     started: Time,
@@ -103,6 +108,7 @@ impl Agent {
             trust: parts.trust,
             owners_record: parts.owners_record,
             runner: parts.runner,
+            persistent: parts.persistent,
             clock: parts.clock,
             checkin: parts.checkin,
             started: now,
@@ -143,6 +149,28 @@ impl Agent {
     /// What runs its modules.
     pub fn runner(&self) -> &Arc<dyn Runner> {
         &self.runner
+    }
+
+    /// Its modules that run for as long as it does.
+    pub fn persistent(&self) -> Option<&Arc<Persistent>> {
+        self.persistent.as_ref()
+    }
+
+    /// The answer of a persistent module, or why there is none; `None` when the
+    /// job is for another one.
+    pub(crate) fn ask_persistent(
+        &self,
+        job: &Job<'_>,
+    ) -> Option<Result<Outcome<Document>, String>> {
+        let module = job.module;
+        persistent::manifest_of(&*self.runner, module)?;
+        Some(match &self.persistent {
+            Some(persistent) => persistent.query(module, &job.input, job.limits.wall, &self.cancel),
+            None => Err(persistent::not_running(
+                module,
+                "persistent modules are turned off",
+            )),
+        })
     }
 
     /// The time.
@@ -399,6 +427,15 @@ impl Agent {
             })
             .await;
             self.ask_network().await;
+        }
+        if let Some(persistent) = &self.persistent {
+            let mut surroundings = lock(&self.surroundings);
+            let before = surroundings.clone();
+            surroundings.environment.persistent = persistent.in_heartbeat();
+            let changed = surroundings.clone().changed_since(&before, now);
+            *surroundings = changed;
+            drop(surroundings);
+            persistent.set_surroundings(&self.record());
         }
         self.record()
     }

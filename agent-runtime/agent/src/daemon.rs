@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mig_protocol::clock::{Clock, SystemClock};
 use thiserror::Error;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::agent::{Agent, Parts};
 use crate::environment::Surroundings;
@@ -16,6 +16,7 @@ use crate::execution::Runner;
 use crate::identity::{self, IdentityError};
 use crate::intake::Received;
 use crate::journal::{Journal, JournalError};
+use crate::persistent::Persistent;
 use crate::record::Record;
 use crate::relay::{self, Endpoint, EndpointError, RelayError};
 use crate::settings::Settings;
@@ -71,6 +72,9 @@ pub enum StartError {
     /// Check-in mode could not check in.
     #[error("{0}")]
     Relay(#[from] RelayError),
+    /// Persistent modules cannot be prepared.
+    #[error("cannot prepare persistent modules: {0}")]
+    Persistent(io::Error),
     /// The runtime cannot be made.
     #[error("cannot start the runtime: {0}")]
     Runtime(io::Error),
@@ -136,6 +140,13 @@ impl Start {
                 "installservice: this build leaves that to the package or the service unit"
             );
         }
+        let persistent = if settings.spawn_persistent && !checkin {
+            let prepared =
+                Persistent::new(Arc::clone(&runner), &settings, Arc::clone(&owners_record));
+            Some(Arc::new(prepared.map_err(StartError::Persistent)?))
+        } else {
+            None
+        };
         let open = journal.open_commands()?;
         let agent = Arc::new(Agent::new(Parts {
             settings,
@@ -144,6 +155,7 @@ impl Start {
             journal,
             owners_record,
             runner,
+            persistent,
             clock,
             surroundings,
             checkin,
@@ -181,7 +193,7 @@ impl Start {
         let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Runtime)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Runtime)?;
         // A closed terminal is no reason to end.
-        let _hangup = signal(SignalKind::hangup()).map_err(StartError::Runtime)?;
+        let hangup = signal(SignalKind::hangup()).map_err(StartError::Runtime)?;
         let agent = self.agent;
         let (ask_to_stop, mut asked) = tokio::sync::mpsc::channel(1);
         for received in self.resumed {
@@ -211,6 +223,14 @@ impl Start {
         if agent.settings().heartbeat_over_http {
             tokio::spawn(heartbeat::post(Arc::clone(&agent)));
         }
+        if let Some(persistent) = agent.persistent() {
+            persistent.set_surroundings(&agent.record());
+            tokio::spawn(keep_looking(
+                Arc::clone(persistent),
+                agent.settings().refresh,
+                hangup,
+            ));
+        }
         let settling = Arc::clone(&agent);
         tokio::spawn(async move { settling.settle().await });
         tokio::spawn(keep_counts(Arc::clone(&agent)));
@@ -230,12 +250,37 @@ impl Start {
             () = tokio::time::sleep(whole) => "the time for a check-in is over",
         };
         tracing::info!("stopping: {reason}");
-        agent.stop(PATIENCE).await;
+        let persistent = agent.persistent().map(Arc::clone);
+        let modules = tokio::task::spawn_blocking(move || {
+            if let Some(persistent) = persistent {
+                persistent.stop();
+            }
+        });
+        let _ = tokio::join!(agent.stop(PATIENCE), modules);
         if !relay.is_finished() {
             let _ = tokio::time::timeout(PATIENCE, &mut relay).await;
         }
         agent.owners_record().stopped();
         checked_in
+    }
+}
+
+/// Looks at the configuration files of the persistent modules at once, in every
+/// `period` that is not zero, and when told to.
+async fn keep_looking(persistent: Arc<Persistent>, period: Duration, mut told: Signal) {
+    loop {
+        let looking = Arc::clone(&persistent);
+        let _ = tokio::task::spawn_blocking(move || looking.look()).await;
+        let next = async {
+            if period.is_zero() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(period).await;
+        };
+        tokio::select! {
+            () = next => {}
+            _ = told.recv() => tracing::info!("looking at the configuration of persistent modules"),
+        }
     }
 }
 
@@ -324,6 +369,10 @@ impl Subject for Shown {
             tags: pretty(serde_json::to_string_pretty(&record.tags)),
             settings: agent.settings().for_page(),
             refused: self.refused.clone(),
+            persistent: agent
+                .persistent()
+                .map(|persistent| persistent.for_page())
+                .unwrap_or_default(),
             history: agent.history().iter().cloned().collect(),
         }
     }

@@ -255,6 +255,7 @@ fn build(settings: &Settings, clock: &ManualClock, runner: &Arc<FakeRunner>) -> 
         )),
         surroundings: Surroundings::discover(runner.names(), now),
         runner,
+        persistent: None,
         clock: Arc::new(clock.clone()),
         settings: settings.clone(),
         checkin: false,

@@ -24,6 +24,8 @@ usage: mig-agent [options]
              standard input, print the result, exit
   -modules   list the modules of this agent and where they are, exit
   -n         do not start persistent modules
+  -P MODULE  run a persistent module in the foreground, with messages as lines
+             of JSON on standard input and output
   -p         with -m MODULE or -i: print for people instead of JSON
   -q QUERY   ask a running agent: pid or shutdown
   -S         print the effective settings, exit
@@ -89,6 +91,11 @@ pub enum Task {
         /// For people.
         print: bool,
     },
+    /// Run one persistent module in the foreground.
+    Persistent {
+        /// Its name.
+        name: String,
+    },
     /// Show the owner's record.
     History(Wanted),
     /// Say what an action would do.
@@ -131,9 +138,6 @@ pub enum InvocationError {
     /// Words after the flags.
     #[error("unexpected word `{0}`; see mig-agent -h")]
     Word(String),
-    /// Persistent modules do not exist yet.
-    #[error("module `{0}` is not persistent")]
-    NotPersistent(String),
 }
 
 impl Invocation {
@@ -164,7 +168,9 @@ impl Invocation {
         } else if parsed.is_set("modules") {
             Task::Modules
         } else if let Some(module) = parsed.value("P").filter(|module| !module.is_empty()) {
-            return Err(InvocationError::NotPersistent(module.to_owned()));
+            Task::Persistent {
+                name: module.to_lowercase(),
+            }
         } else {
             match parsed.value("m").unwrap_or("agent") {
                 "" | "agent" => Task::Daemon,
@@ -220,6 +226,12 @@ mod tests {
                     print: true,
                 },
             ),
+            (
+                "-P FSWatch -m file",
+                Task::Persistent {
+                    name: "fswatch".into(),
+                },
+            ),
             ("-u", Task::Daemon),
             ("-h", Task::Help),
         ] {
@@ -237,12 +249,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        for (line, word) in [
-            ("-x", "-x"),
-            ("-m", "-m"),
-            ("-f now", "`now`"),
-            ("-P fswatch", "fswatch"),
-        ] {
+        for (line, word) in [("-x", "-x"), ("-m", "-m"), ("-f now", "`now`")] {
             let message = invoke(line).unwrap_err().to_string();
             assert!(message.contains(word), "{message}");
         }

@@ -5,7 +5,8 @@
 //! The way of a command: [`relay`] takes a delivery, [`intake`] reads it and
 //! has [`authorise`] check it, [`journal`] makes it durable before the relay
 //! hears that it arrived, [`execution`] runs its operations, and the answer goes
-//! back through the journal to the relay. [`daemon`] ties this to a process.
+//! back through the journal to the relay. Modules that run for as long as the
+//! agent does live in [`persistent`]. [`daemon`] ties this to a process.
 
 pub mod agent;
 pub mod answer;
@@ -26,6 +27,7 @@ pub mod intake;
 pub mod invocation;
 pub mod journal;
 pub mod local;
+pub mod persistent;
 pub mod program;
 pub mod record;
 pub mod relay;

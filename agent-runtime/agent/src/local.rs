@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::execution::{Report, Runner};
+use crate::persistent;
 use crate::settings::Settings;
 
 /// Longest message or action file that is read.
@@ -61,6 +62,7 @@ pub fn module(
         return Ok(true);
     }
     let (well, result) = match message(input) {
+        Ok(_) if persistent::manifest_of(runner, name).is_some() => (true, in_the_agent(name)),
         Ok(parameters) => {
             let outcome = run(runner, settings, name, parameters);
             (outcome.ending == Ending::Done, outcome.answer.into())
@@ -142,6 +144,9 @@ fn one_of_action(
             ModuleResult::from_error(format!("module '{module}' is not available")).into(),
         );
     }
+    if persistent::manifest_of(runner, module).is_some() {
+        return (false, in_the_agent(module));
+    }
     match expand_parameters(operation, DEFAULT_EXPANDED) {
         Ok(parameters) => {
             let outcome = run(runner, settings, module, parameters);
@@ -149,6 +154,15 @@ fn one_of_action(
         }
         Err(error) => (false, ModuleResult::from_error(error.to_string()).into()),
     }
+}
+
+/// A persistent module has nothing to say before it has watched.
+fn in_the_agent(module: &str) -> Report {
+    ModuleResult::from_error(format!(
+        "module '{module}' is persistent: it answers in the running agent only; \
+         send an action there, or run it here with mig-agent -P {module}"
+    ))
+    .into()
 }
 
 fn run(runner: &dyn Runner, settings: &Settings, module: &str, input: Value) -> Outcome<Document> {

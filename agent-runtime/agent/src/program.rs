@@ -6,11 +6,13 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use mig_host::{ModuleStore, Origin, Refusal, StaticModule};
+use mig_host::{Cancel, ModuleStore, Origin, Refusal, StaticModule};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::daemon::Start;
 use crate::explain;
 use crate::invocation::{HELP, Invocation, InvocationError, Task};
+use crate::persistent::foreground;
 use crate::record::tell;
 use crate::settings::Settings;
 use crate::status::query;
@@ -67,6 +69,12 @@ pub fn run(statics: &[StaticModule]) -> ExitCode {
                 input,
                 &mut output,
             ))
+        }
+        Task::Persistent { name } => {
+            log_if(invocation.debug, &settings);
+            let store = ModuleStore::open(statics, &settings.modules);
+            warn_of_refused(&store);
+            persistent(store, settings, name)
         }
         Task::Action { file, print } => {
             log_if(invocation.debug, &settings);
@@ -145,6 +153,45 @@ fn agent(settings: Settings, statics: &[StaticModule], checkin: bool, detached: 
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs a module until it ends, or a signal says so: then it gets the time to
+/// put things in order.
+fn persistent(store: ModuleStore, settings: Settings, name: String) -> ExitCode {
+    let cancel = Cancel::new();
+    let stop = cancel.clone();
+    let outcome = on_signal(move || stop.cancel()).map(|()| {
+        // The worker dies with its thread, which therefore is this one.
+        let (input, output) = (io::stdin(), io::stdout());
+        foreground::run(&store, &settings, &name, &cancel, input, output)
+    });
+    ended(outcome)
+}
+
+/// Calls `stop` when a signal says that the program shall end.
+fn on_signal(stop: impl Fn() + Send + 'static) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (mut terminate, mut interrupt) = {
+        let _inside = runtime.enter();
+        (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        )
+    };
+    std::thread::Builder::new()
+        .name("mig-signals".into())
+        .spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            });
+            stop();
+        })?;
+    Ok(())
 }
 
 fn ask(settings: &Settings, question: &str) -> ExitCode {

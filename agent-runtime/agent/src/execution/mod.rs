@@ -7,7 +7,10 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mig_host::{Cancel, Document, Job, Limits, ModuleStore, Outcome, Printed};
+use mig_host::{
+    Attendant, Cancel, Document, Job, Limits, Mailbox, ModuleStore, Outcome, Printed, ServiceJob,
+};
+use mig_plugin_payload::Manifest;
 use mig_protocol::{Command, CommandStatus, ModuleResult};
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
@@ -28,6 +31,20 @@ pub trait Runner: Send + Sync + 'static {
     fn run(&self, job: &Job<'_>, cancel: &Cancel) -> Outcome<Document>;
     /// The lines a module makes of a result, or why it makes none.
     fn print(&self, module: &str, result: &Report) -> Printed;
+    /// Manifests of the modules that run for as long as the agent does.
+    fn persistent(&self) -> Vec<&Manifest> {
+        Vec::new()
+    }
+    /// Keeps such a module running until `cancel`, on the calling thread.
+    fn serve(
+        &self,
+        job: &ServiceJob<'_>,
+        mailbox: &Mailbox,
+        cancel: &Cancel,
+        attendant: &mut dyn Attendant,
+    ) {
+        let _ = (job, mailbox, cancel, attendant);
+    }
 }
 
 impl Runner for ModuleStore {
@@ -50,6 +67,23 @@ impl Runner for ModuleStore {
         ModuleStore::print(self, module, results, false, PRINT, &Cancel::new())
             .pop()
             .unwrap_or(Ok(Vec::new()))
+    }
+
+    fn persistent(&self) -> Vec<&Manifest> {
+        self.modules()
+            .map(|module| &module.manifest)
+            .filter(|manifest| manifest.persistent)
+            .collect()
+    }
+
+    fn serve(
+        &self,
+        job: &ServiceJob<'_>,
+        mailbox: &Mailbox,
+        cancel: &Cancel,
+        attendant: &mut dyn Attendant,
+    ) {
+        ModuleStore::serve(self, job, mailbox, cancel, attendant);
     }
 }
 

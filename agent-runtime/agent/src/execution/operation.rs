@@ -72,7 +72,11 @@ pub(super) fn run(
         },
         privacy: agent.settings().privacy,
     };
-    ended(agent.runner().run(&job, agent.cancel()))
+    match agent.ask_persistent(&job) {
+        None => ended(agent.runner().run(&job, agent.cancel())),
+        Some(Ok(outcome)) => ended(outcome),
+        Some(Err(reason)) => failed(reason),
+    }
 }
 
 /// The smaller of the limit for modules and the time until the action expires,

@@ -73,6 +73,8 @@ pub struct Settings {
     pub keyring: PathBuf,
     /// Access control list.
     pub acl: PathBuf,
+    /// Configuration files of persistent modules, `NAME.cfg`.
+    pub module_configuration: PathBuf,
     /// How far this host's clock may be off.
     pub clock_tolerance: Duration,
     /// Operations that run side by side.
@@ -168,6 +170,7 @@ impl Default for Settings {
             run_directory: "/var/lib/mig".into(),
             keyring: "/etc/mig/agentkeys".into(),
             acl: "/etc/mig/acl.cfg".into(),
+            module_configuration: "/etc/mig".into(),
             clock_tolerance: Duration::from_secs(60),
             concurrent_operations: 4,
             spool: 64 << 20,

@@ -48,6 +48,10 @@ impl Settings {
             ("RUNDIRECTORY", self.run_directory.display().to_string()),
             ("KEYRING", self.keyring.display().to_string()),
             ("ACL", self.acl.display().to_string()),
+            (
+                "MODULECONFIGURATION",
+                self.module_configuration.display().to_string(),
+            ),
             ("CLOCKTOLERANCE", go_duration(self.clock_tolerance)),
             ("OPERATIONS", self.concurrent_operations.to_string()),
             ("SPOOLSIZE", self.spool.to_string()),

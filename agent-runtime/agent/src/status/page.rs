@@ -18,6 +18,8 @@ pub struct Page {
     pub settings: Vec<(&'static str, String)>,
     /// Plugins that were refused, with the reason.
     pub refused: Vec<(String, String)>,
+    /// Persistent modules, and their alerts: what there is to say of each.
+    pub persistent: Vec<(String, Vec<(String, String)>)>,
     /// The last actions, oldest first.
     pub history: Vec<Past>,
 }
@@ -53,6 +55,16 @@ impl Page {
                     .iter()
                     .map(|(path, reason)| [path.as_str(), reason]),
             );
+        }
+        if !self.persistent.is_empty() {
+            heading(&mut out, "Persistent modules");
+            for (name, rows) in &self.persistent {
+                let _ = write!(out, "<h3>{}</h3>", Escaped(name));
+                table(
+                    &mut out,
+                    rows.iter().map(|(name, value)| [name.as_str(), value]),
+                );
+            }
         }
         heading(&mut out, "Last actions");
         let rows = self.history.iter().map(|past| {
@@ -130,6 +142,7 @@ mod tests {
                 modules: vec!["file".into(), "pkg".into()],
                 accepted: false,
             }],
+            persistent: vec![("audit".into(), vec![("<b>lost".into(), "<script>1".into())])],
             ..Page::default()
         };
         let html = page.to_html();

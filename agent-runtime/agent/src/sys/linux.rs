@@ -4,12 +4,15 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::net::IpAddr;
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::ifaddrs::getifaddrs;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockaddrLike, SockaddrStorage};
+use nix::sys::stat::{Mode, umask};
 
 /// Start addresses are rounded down to this; the kernel rounds lengths up. Larger
 /// pages make it refuse, which is harmless.
@@ -165,6 +168,18 @@ fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
         }
         _ => None,
     }
+}
+
+/// A socket in the file system that only this user may connect to. For a moment
+/// everything that the process makes is for this user alone.
+///
+/// # Errors
+/// As `bind`.
+pub fn listen_privately(path: &Path) -> io::Result<UnixListener> {
+    let before = umask(Mode::from_bits_truncate(0o177));
+    let listener = UnixListener::bind(path);
+    umask(before);
+    listener
 }
 
 /// Whether the init system started this process.

@@ -5,8 +5,8 @@
 mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::{
-    bound_memory, interface_addresses, kernel_host_name, leave_terminal, output_within,
-    return_memory, silence_standard_streams, started_by_init,
+    bound_memory, interface_addresses, kernel_host_name, leave_terminal, listen_privately,
+    output_within, return_memory, silence_standard_streams, started_by_init,
 };
 
 /// Go's name of this operating system, as agents have always reported it.

@@ -51,6 +51,12 @@ impl Running {
         self.child.wait().unwrap();
     }
 
+    /// Has it look at the configuration of persistent modules.
+    pub fn look_again(&self) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.pid()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP).unwrap();
+    }
+
     /// As a service manager would.
     pub fn terminate(&mut self) -> Option<i32> {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.pid()).unwrap());
@@ -175,6 +181,18 @@ impl Site {
         self.path("run")
     }
 
+    /// Where configuration files of persistent modules are.
+    pub fn modules_directory(&self) -> PathBuf {
+        self.path("modules")
+    }
+
+    /// Writes the configuration file of a persistent module.
+    pub fn configure_module(&self, name: &str, text: &str) {
+        std::fs::create_dir_all(self.modules_directory()).unwrap();
+        let file = self.modules_directory().join(format!("{name}.cfg"));
+        std::fs::write(file, text).unwrap();
+    }
+
     /// Writes the configuration; `more` goes to the end of `[agent]`, and may
     /// open further sections.
     pub fn configure(&self, more: &str) {
@@ -185,10 +203,11 @@ impl Site {
     pub fn configure_for(&self, relay: &str, more: &str) {
         let text = format!(
             "[agent]\nrelay = \"{relay}\"\nsocket = \"\"\nheartbeatfreq = 300s\n\
-             rundirectory = \"{}\"\nkeyring = \"{}\"\nacl = \"{}\"\ndiscoverpublicip = off\n\
+             rundirectory = \"{}\"\nmoduleconfiguration = \"{}\"\nkeyring = \"{}\"\nacl = \"{}\"\ndiscoverpublicip = off\n\
              discoverawsmeta = off\ninstallservice = off\ntags = operator:it\n{more}\n\
              [logging]\nlevel = debug\n",
             self.run_directory().display(),
+            self.modules_directory().display(),
             self.path("agentkeys").display(),
             self.path("acl.cfg").display(),
         );
@@ -313,13 +332,18 @@ impl Site {
 
     /// Starts the agent with modules for tests.
     pub fn agent_with_test_modules(&mut self) -> Running {
+        self.agent_with_test_modules_and(&[])
+    }
+
+    /// The same with further options.
+    pub fn agent_with_test_modules_and(&mut self, words: &[&str]) -> Running {
         let program = Path::new(env!("CARGO_BIN_EXE_mig-agent"))
             .with_file_name("examples/agent_with_own_modules");
         assert!(
             program.exists(),
             "build it with `cargo build -p mig-agent --examples`"
         );
-        self.start(&program, &[])
+        self.start(&program, words)
     }
 
     pub fn start(&mut self, program: &Path, words: &[&str]) -> Running {

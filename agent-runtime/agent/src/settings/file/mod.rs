@@ -15,7 +15,7 @@ use crate::relay::Certificates;
 
 /// What the file may hold. The keys after `tags` and the section on limits are
 /// ours; a file for an original agent must not have them.
-const SECTIONS: &[Section] = &[
+const SECTIONS: &[Section<'static>] = &[
     Section {
         name: "agent",
         keys: &AGENT,
@@ -45,7 +45,7 @@ const SECTIONS: &[Section] = &[
     },
 ];
 
-const AGENT: [Key; 24] = [
+const AGENT: [Key<'static>; 25] = [
     key("relay", Kind::Text),
     key("api", Kind::Text),
     key("socket", Kind::Text),
@@ -66,6 +66,7 @@ const AGENT: [Key; 24] = [
     key("rundirectory", Kind::Path),
     key("keyring", Kind::Path),
     key("acl", Kind::Path),
+    key("moduleconfiguration", Kind::Path),
     key("clocktolerance", Kind::Duration),
     key("concurrentoperations", Kind::Integer),
     key("spoolsize", Kind::Integer),
@@ -147,6 +148,9 @@ fn read(file: &Configuration) -> Result<Settings, SettingsError> {
     }
     if let Some(path) = file.path("agent", "acl") {
         settings.acl = path;
+    }
+    if let Some(path) = file.path("agent", "moduleconfiguration") {
+        settings.module_configuration = path;
     }
     if let Some(tolerance) = file.duration("agent", "clocktolerance") {
         if tolerance > MAX_TOLERANCE {

@@ -183,6 +183,7 @@ fn the_sample_configuration_is_valid_and_shows_the_defaults() {
         (shown.run_directory, shown.keyring, shown.acl),
         (plain.run_directory, plain.keyring, plain.acl)
     );
+    assert_eq!(shown.module_configuration, plain.module_configuration);
     assert_eq!(
         (shown.immortal, shown.install_service, shown.checkin),
         (true, true, false)

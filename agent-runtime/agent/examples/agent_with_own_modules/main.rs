@@ -5,6 +5,11 @@
 //! - `wait` appends a line to the file `started` and ends when the file `until`
 //!   exists; `waitonce` does the same and may not be run a second time.
 //! - `misbehave` does what `how` says: `abort`, `flood` or `hang`.
+//! - `watcher` and `keeper` are persistent: one raises alerts, and misbehaves, as
+//!   queries say; the other keeps the alerts of others in a file.
+
+mod keeper;
+mod watcher;
 
 use std::io::Write;
 use std::path::Path;
@@ -120,7 +125,11 @@ macro_rules! tables {
         $(mod $place {
             mig_plugin_sdk::declare_plugin!(super::$module);
         })+
-        const STATICS: &[StaticModule] = &[$(StaticModule($place::plugin)),+];
+        const STATICS: &[StaticModule] = &[
+            StaticModule(keeper::plugin),
+            StaticModule(watcher::plugin),
+            $(StaticModule($place::plugin)),+
+        ];
     };
 }
 tables!(waits: Wait, waits_once: WaitOnce, misbehaves: Misbehave);
