@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::counters::Counters;
-use super::event::{Data, Event, Record};
+use super::event::{Event, Record};
 use super::execve;
 use super::interpret;
 use super::kinds::{AVC, BUFFERED, END, USER_AVC, belongs_to_call, from_user, kind_name};
@@ -379,22 +379,19 @@ impl Assembler {
             }
         }
         execve::join(&mut split);
-        let several = split.len() > 1;
-        let mut all = Vec::new();
-        let mut parts = Vec::new();
+        let mut parts: Vec<Record> = Vec::with_capacity(split.len());
         for (kind, fields) in split {
-            let said = interpret::record(kind, fields, self.names.as_mut(), now);
-            self.counters.shadowed += said.shadowed;
-            if several {
-                all.extend_from_slice(&said.pairs);
-                parts.push(Record {
-                    kind: kind_name(kind),
-                    data: Data::from_pairs(said.pairs),
-                });
-            } else {
-                all = said.pairs;
-            }
+            let (data, shadowed) = interpret::record(kind, &fields, self.names.as_mut(), now);
+            self.counters.shadowed += shadowed;
+            parts.push(Record {
+                kind: kind_name(kind),
+                data,
+            });
         }
+        let data = match parts.len() {
+            0 | 1 => parts.pop().map(|record| record.data).unwrap_or_default(),
+            _ => Event::all_of(&parts),
+        };
         let kind = match end {
             Some(_) => END,
             None => records.first().map_or(END, |record| record.kind),
@@ -403,7 +400,7 @@ impl Assembler {
             serial,
             timestamp,
             kind: kind_name(kind),
-            data: Data::from_pairs(all),
+            data,
             raw,
             records: parts,
             incomplete: false,

@@ -1,39 +1,124 @@
 //! A finished event.
 
+use std::borrow::Cow;
+
 use super::json;
 
 /// Names and values, sorted by name, each name once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Data(Vec<(String, String)>);
+///
+/// All of them are in one text: an event has a hundred, and ten thousand
+/// events may come in a second.
+#[derive(Clone, Default)]
+pub struct Data {
+    text: String,
+    entries: Vec<Entry>,
+}
+
+/// Where a name begins, where its value begins, and where that ends.
+#[derive(Clone, Copy)]
+struct Entry {
+    name: usize,
+    value: usize,
+    end: usize,
+}
 
 impl Data {
-    /// From names and values in the order of the records; of equal names the
-    /// last one counts.
-    pub(super) fn from_pairs(mut pairs: Vec<(String, String)>) -> Self {
-        // Stable: equal names stay in order, and the last of them is kept.
-        pairs.sort_by(|one, other| one.0.cmp(&other.0));
-        pairs.reverse();
-        pairs.dedup_by(|one, kept| one.0 == kept.0);
-        pairs.reverse();
-        Self(pairs)
+    /// With room for some fields of a record of so many bytes.
+    pub(super) fn with_room(bytes: usize, fields: usize) -> Self {
+        Self {
+            text: String::with_capacity(bytes),
+            entries: Vec::with_capacity(fields),
+        }
+    }
+
+    /// Appends a field; [`Data::sort`] is to follow.
+    pub(super) fn push(&mut self, name: [&str; 2], value: &str) {
+        let start = self.text.len();
+        self.text.push_str(name[0]);
+        self.text.push_str(name[1]);
+        let middle = self.text.len();
+        self.text.push_str(value);
+        self.entries.push(Entry {
+            name: start,
+            value: middle,
+            end: self.text.len(),
+        });
+    }
+
+    /// Puts the fields in order; of equal names the last one counts.
+    pub(super) fn sort(&mut self) {
+        let Self { text, entries } = self;
+        let name = |entry: &Entry| &text[entry.name..entry.value];
+        // Later ones were pushed later and so begin later in the text.
+        entries.sort_unstable_by(|one, other| {
+            name(one).cmp(name(other)).then(other.name.cmp(&one.name))
+        });
+        entries.dedup_by(|one, kept| name(one) == name(kept));
+    }
+
+    /// The fields of several records as one.
+    fn union<'a>(records: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        let bytes = records.clone().map(|data| data.text.len()).sum();
+        let fields = records.clone().map(|data| data.entries.len()).sum();
+        let mut all = Self::with_room(bytes, fields);
+        for data in records {
+            let from = all.text.len();
+            all.text.push_str(&data.text);
+            all.entries.extend(data.entries.iter().map(|entry| Entry {
+                name: entry.name + from,
+                value: entry.value + from,
+                end: entry.end + from,
+            }));
+        }
+        all.sort();
+        all
+    }
+
+    /// The same with values of at most so many bytes; without any when that
+    /// is nothing.
+    fn shortened(&self, longest: usize) -> Self {
+        let mut short = Self::default();
+        if longest > 0 {
+            for (name, value) in self.iter() {
+                let cut = (0..=longest.min(value.len()))
+                    .rev()
+                    .find(|&at| value.is_char_boundary(at));
+                short.push([name, ""], &value[..cut.unwrap_or(0)]);
+            }
+        }
+        short
     }
 
     /// The value of a name.
     #[cfg(test)]
     pub fn get(&self, name: &str) -> Option<&str> {
-        let place = self
-            .0
-            .binary_search_by(|(key, _)| key.as_str().cmp(name))
-            .ok()?;
-        Some(&self.0[place].1)
+        self.iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
     }
 
     /// All names and values, by name.
-    #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
+        self.entries.iter().map(|entry| {
+            (
+                &self.text[entry.name..entry.value],
+                &self.text[entry.value..entry.end],
+            )
+        })
+    }
+}
+
+impl PartialEq for Data {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Data {}
+
+impl std::fmt::Debug for Data {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_map().entries(self.iter()).finish()
     }
 }
 
@@ -41,7 +126,7 @@ impl Data {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Its kind: `SYSCALL`, `PATH`, …, or `UNKNOWN[1399]`.
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// Its fields, interpreted.
     pub data: Data,
 }
@@ -55,7 +140,7 @@ pub struct Event {
     pub timestamp: String,
     /// The kind of a record that stands alone, and `EOE` for an event of the
     /// buffered range, after the record that ends it.
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// The fields of all records; of equal names the last one counts.
     pub data: Data,
     /// The text of the records, when that is wanted, and always when a record
@@ -68,6 +153,11 @@ pub struct Event {
 }
 
 impl Event {
+    /// The fields of all records.
+    pub(super) fn all_of(records: &[Record]) -> Data {
+        Data::union(records.iter().map(|record| &record.data))
+    }
+
     /// The event as one line of JSON. The first five names are the
     /// original's; `Records` and `Incomplete` are only there when they say
     /// something.
@@ -83,28 +173,17 @@ impl Event {
         if whole.len() <= limit {
             return (whole, true);
         }
-        let mut data = self.data.clone();
-        let mut longest = usize::MAX;
-        loop {
-            let text = self.write(&data, false, true);
-            if text.len() <= limit || longest == 0 {
+        for longest in [usize::MAX, 8192, 2048, 512, 128, 32, 0] {
+            let text = self.write(&self.data.shortened(longest), false, true);
+            if text.len() <= limit {
                 return (text, false);
             }
-            longest = if longest > 8192 { 8192 } else { longest / 4 };
-            if longest == 0 {
-                data = Data::default();
-            }
-            for (_, value) in &mut data.0 {
-                let cut = (0..=longest.min(value.len()))
-                    .rev()
-                    .find(|&at| value.is_char_boundary(at));
-                value.truncate(cut.unwrap_or(0));
-            }
         }
+        (self.write(&Data::default(), false, true), false)
     }
 
     fn write(&self, data: &Data, everything: bool, truncated: bool) -> String {
-        let mut out = String::with_capacity(1024);
+        let mut out = String::with_capacity(4096);
         out.push_str("{\"Serial\":");
         json::string(&mut out, &self.serial);
         out.push_str(",\"Timestamp\":");
@@ -112,7 +191,7 @@ impl Event {
         out.push_str(",\"Type\":");
         json::string(&mut out, &self.kind);
         out.push_str(",\"Data\":");
-        json::object(&mut out, &data.0);
+        json::object(&mut out, data.iter());
         out.push_str(",\"Raw\":");
         json::string(&mut out, if everything { &self.raw } else { "" });
         if everything && !self.records.is_empty() {
@@ -124,7 +203,7 @@ impl Event {
                 out.push_str("{\"Type\":");
                 json::string(&mut out, &record.kind);
                 out.push_str(",\"Data\":");
-                json::object(&mut out, &record.data.0);
+                json::object(&mut out, record.data.iter());
                 out.push('}');
             }
             out.push(']');

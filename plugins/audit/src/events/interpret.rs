@@ -6,10 +6,10 @@ mod address;
 mod arguments;
 mod values;
 
-use std::borrow::Cow;
 use std::time::Instant;
 
 use super::constants;
+use super::event::Data;
 use super::execve::EXECVE;
 use super::names::Names;
 use super::tables;
@@ -28,52 +28,49 @@ const OF_GROUPS: [u16; 3] = [1116, 1117, 1132];
 /// such a thing in its message says it of something else.
 const ABOUT_SENDER: [&str; 5] = ["auid", "pid", "ses", "subj", "uid"];
 
-/// One record's fields as names and texts.
-pub(super) struct Interpreted {
-    pub(super) pairs: Vec<(String, String)>,
-    /// Fields of a program's message that are named as the kernel's own.
-    pub(super) shadowed: u64,
-}
-
-/// Interprets the fields of one record.
+/// The fields of one record, interpreted, and how many fields of a program's
+/// message are named as the kernel's own.
 pub(super) fn record(
     kind: u16,
-    fields: Vec<Field<'_>>,
+    fields: &[Field<'_>],
     names: &mut dyn Names,
     now: Instant,
-) -> Interpreted {
-    let call = arguments::Call::of(&fields);
-    let mut pairs = Vec::with_capacity(fields.len() + 1);
+) -> (Data, u64) {
+    let call = arguments::Call::of(fields);
+    let bytes: usize = fields
+        .iter()
+        .map(|field| field.key.len() + field.value.len() + 4)
+        .sum();
+    let mut data = Data::with_room(bytes, fields.len() + 1);
     let mut shadowed = 0;
-    let own: Vec<String> = match fields.iter().any(|field| field.claimed) {
-        true => fields
-            .iter()
-            .filter(|field| !field.claimed)
-            .map(|field| field.key.to_string())
-            .collect(),
-        false => Vec::new(),
-    };
-    for field in fields {
-        let mut name = field.key.to_string();
-        if field.claimed && (ABOUT_SENDER.contains(&name.as_str()) || own.contains(&name)) {
-            name.insert_str(0, "msg.");
+    // The kernel's own fields stand before those that a program wrote.
+    let border = fields
+        .iter()
+        .position(|field| field.claimed)
+        .unwrap_or(fields.len());
+    let (own, claimed) = fields.split_at(border);
+    let is_own =
+        |name: &str| ABOUT_SENDER.contains(&name) || own.iter().any(|field| field.key == name);
+    for (place, field) in own.iter().chain(claimed).enumerate() {
+        let mut prefix = "";
+        if place >= border && is_own(&field.key) {
+            prefix = "msg.";
             shadowed += 1;
         }
-        let bytes = match meaning(kind, &field, &call, names, now) {
-            Some(bytes) => Cow::Owned(bytes),
-            None => field.value,
-        };
-        let text = match String::from_utf8(bytes.into_owned()) {
-            Ok(text) => text,
-            Err(error) => {
+        let said = meaning(kind, field, &call, names, now);
+        let bytes = said.as_deref().unwrap_or(&field.value);
+        match std::str::from_utf8(bytes) {
+            Ok(text) => data.push([prefix, &field.key], text),
+            Err(_) => {
                 // The bytes themselves stay readable beside the text.
-                pairs.push((format!("{name}.hex"), values::hex(error.as_bytes())));
-                String::from_utf8_lossy(error.as_bytes()).into_owned()
+                data.push([prefix, &field.key], &String::from_utf8_lossy(bytes));
+                let name = format!("{}.hex", field.key);
+                data.push([prefix, &name], &values::hex(bytes));
             }
-        };
-        pairs.push((name, text));
+        }
     }
-    Interpreted { pairs, shadowed }
+    data.sort();
+    (data, shadowed)
 }
 
 /// What a field says; `None` when it stays as it is.

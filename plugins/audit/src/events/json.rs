@@ -5,29 +5,30 @@
 pub(super) fn string(out: &mut String, text: &str) {
     out.push('"');
     let mut from = 0;
-    for (at, character) in text.char_indices() {
-        let special = match character {
-            '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => true,
-            other => u32::from(other) < 0x20,
-        };
-        if !special {
+    for (at, &byte) in text.as_bytes().iter().enumerate() {
+        // All that is escaped begins with one of these bytes.
+        if !(byte < 0x20 || matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2)) {
+            continue;
+        }
+        let separator = matches!(text.get(at..at + 3), Some("\u{2028}" | "\u{2029}"));
+        if byte == 0xe2 && !separator {
             continue;
         }
         out.push_str(&text[from..at]);
-        from = at + character.len_utf8();
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
+        from = at + if separator { 3 } else { 1 };
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            0xe2 if text[at..].starts_with('\u{2028}') => out.push_str("\\u2028"),
+            0xe2 => out.push_str("\\u2029"),
             other => {
                 const DIGITS: &[u8; 16] = b"0123456789abcdef";
-                out.push_str("\\u");
-                for shift in [12, 8, 4, 0] {
-                    let digit = (u32::from(other) >> shift) & 15;
-                    out.push(char::from(DIGITS[digit as usize]));
-                }
+                out.push_str("\\u00");
+                out.push(char::from(DIGITS[usize::from(other >> 4)]));
+                out.push(char::from(DIGITS[usize::from(other & 15)]));
             }
         }
     }
@@ -36,9 +37,9 @@ pub(super) fn string(out: &mut String, text: &str) {
 }
 
 /// Appends an object of strings.
-pub(super) fn object(out: &mut String, entries: &[(String, String)]) {
+pub(super) fn object<'a>(out: &mut String, entries: impl Iterator<Item = (&'a str, &'a str)>) {
     out.push('{');
-    for (place, (key, value)) in entries.iter().enumerate() {
+    for (place, (key, value)) in entries.enumerate() {
         if place > 0 {
             out.push(',');
         }
@@ -47,4 +48,23 @@ pub(super) fn object(out: &mut String, entries: &[(String, String)]) {
         string(out, value);
     }
     out.push('}');
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn strings_are_escaped_as_the_original_does() {
+        let mut out = String::new();
+        super::string(
+            &mut out,
+            "a\"\\<>&\n\r\t\u{8}\u{1f}\u{7f}\u{2028}\u{2029}\u{2030}ä\u{20ac}",
+        );
+        assert_eq!(
+            out,
+            r#""a\"\\\u003c\u003e\u0026\n\r\t\u0008\u001f"#.to_owned()
+                + "\u{7f}"
+                + r"\u2028\u2029"
+                + "\u{2030}ä\u{20ac}\""
+        );
+    }
 }

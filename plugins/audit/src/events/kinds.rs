@@ -1,5 +1,7 @@
 //! Kinds of records, and what they say about where a record belongs.
 
+use std::borrow::Cow;
+
 use super::tables;
 
 /// `AUDIT_EOE`, the record that ends an event.
@@ -23,6 +25,9 @@ pub(super) fn belongs_to_call(kind: u16) -> bool {
     )
 }
 
-pub(super) fn kind_name(kind: u16) -> String {
-    tables::record_name(kind).map_or_else(|| format!("UNKNOWN[{kind}]"), str::to_owned)
+pub(super) fn kind_name(kind: u16) -> Cow<'static, str> {
+    match tables::record_name(kind) {
+        Some(name) => Cow::Borrowed(name),
+        None => Cow::Owned(format!("UNKNOWN[{kind}]")),
+    }
 }

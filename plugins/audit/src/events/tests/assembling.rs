@@ -41,7 +41,7 @@ fn records_of_a_call_are_one_event_with_every_path() {
     assert_eq!(events.len(), 1);
     let event = &events[0];
     assert_eq!(
-        (event.kind.as_str(), event.serial.as_str()),
+        (event.kind.as_ref(), event.serial.as_str()),
         ("EOE", "1442")
     );
     assert_eq!(event.timestamp, "1715934612.204");
@@ -66,7 +66,7 @@ fn records_of_a_call_are_one_event_with_every_path() {
     let kinds: Vec<_> = event
         .records
         .iter()
-        .map(|record| record.kind.as_str())
+        .map(|record| record.kind.as_ref())
         .collect();
     assert_eq!(
         kinds,
@@ -145,7 +145,7 @@ fn an_event_without_an_end_is_delivered_after_the_time_out() {
     assert_eq!(events.len(), 1);
     assert!(events[0].incomplete);
     assert_eq!(
-        (events[0].kind.as_str(), events[0].records.len()),
+        (events[0].kind.as_ref(), events[0].records.len()),
         ("EOE", 2)
     );
     assert_eq!(assembler.deadline(), None);
@@ -153,7 +153,7 @@ fn an_event_without_an_end_is_delivered_after_the_time_out() {
     // Its end comes too late, and still is not lost.
     assembler.record(1320, text(1, "").as_bytes(), start + 4 * second);
     let late = all(&mut assembler);
-    assert_eq!((late[0].kind.as_str(), late[0].incomplete), ("EOE", true));
+    assert_eq!((late[0].kind.as_ref(), late[0].incomplete), ("EOE", true));
     assert_eq!(assembler.counters().incomplete, 2);
 }
 
@@ -187,7 +187,7 @@ fn records_that_stand_alone_in_the_buffered_range_are_delivered_as_themselves() 
     assembler.due(start + Duration::from_secs(2));
     let events = all(&mut assembler);
     assert_eq!(
-        (events[0].kind.as_str(), events[0].incomplete),
+        (events[0].kind.as_ref(), events[0].incomplete),
         ("SECCOMP", false)
     );
     assert_eq!(events[0].data.get("syscall"), Some("ptrace"));

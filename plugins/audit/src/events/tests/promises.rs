@@ -100,7 +100,7 @@ proptest! {
             let line = event.to_json();
             prop_assert!(!line.contains('\n'));
             let value: serde_json::Value = serde_json::from_str(&line).expect("JSON");
-            prop_assert_eq!(&value["Type"], event.kind.as_str());
+            prop_assert_eq!(&value["Type"], event.kind.as_ref());
             let (short, _) = event.to_json_within(300);
             serde_json::from_str::<serde_json::Value>(&short).expect("JSON");
         }
