@@ -27,6 +27,7 @@ const TARGETS: &[&str] = &[
     "record",
     "sshkey",
     "programs",
+    "auditrecord",
 ];
 
 const INSTRUMENTATION: &str = "-Cpasses=sancov-module \
