@@ -39,7 +39,7 @@ history: what this agent did, and for whom, from the record on this machine
   -module NAME, -refused, -alerts
              only what is about a module, refusals, alerts
   -full      whole texts
-  -json      the lines of the record as they are
+  -json      the lines of the record
 The exit code is 1 when the record was changed by somebody.
 
 explain: what an action would do here and whether it would be allowed, without

@@ -364,6 +364,9 @@ fn explain(site: &Site, action: &Action) -> (bool, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn explain_and_the_agent_are_of_one_mind() {
     let mut site = Site::new().await;
+    let modules = site.path("modules");
+    std::fs::create_dir(&modules).unwrap();
+    site.configure(&format!("moduleconfiguration = \"{}\"", modules.display()));
     let agent = site.agent();
     let record = site.heartbeat().await;
     let stranger = mig_protocol::openpgp::generate_investigator_key(
@@ -419,6 +422,14 @@ async fn explain_and_the_agent_are_of_one_mind() {
         &|action| {
             let search = json!({"searches": {"s1": {"paths": ["/tmp"], "names": ["("]}}});
             action.operations = Some(vec![operation("file", search)]);
+        },
+    );
+    case(
+        "a persistent module that nobody enabled",
+        false,
+        true,
+        &|action| {
+            action.operations = Some(vec![operation("fswatch", json!({}))]);
         },
     );
     case("one good and one bad operation", false, true, &|action| {

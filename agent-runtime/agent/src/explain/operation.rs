@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::privacy;
 use crate::execution::unavailable;
+use crate::persistent;
 use crate::settings::Settings;
 
 /// What there is to say about an operation.
@@ -61,7 +62,7 @@ pub(super) fn explain(
         }
     }
     if module.manifest.persistent {
-        match persistent_state(settings, &operation.module) {
+        match persistent_state(settings, module) {
             Ok(depends) => explained.depends = Some(depends),
             Err(why) => {
                 explained.fails = Some(why);
@@ -111,13 +112,20 @@ fn words(capability: &Capability) -> String {
 }
 
 /// On what a query to a persistent module depends, or why it fails for certain.
-fn persistent_state(settings: &Settings, module: &str) -> Result<String, String> {
-    if !settings.spawn_persistent {
-        return Err(format!(
-            "module '{module}' is not running: persistent modules are turned off"
-        ));
+fn persistent_state(settings: &Settings, module: &ModuleInfo) -> Result<String, String> {
+    let name = &module.manifest.name;
+    let never = |reason: &str| Err(persistent::not_running(name, reason));
+    if !settings.spawn_persistent || settings.checkin {
+        return never("persistent modules are turned off");
     }
-    Ok("the module answers it while it runs; the status page says whether it does".to_owned())
+    let file = persistent::file_in(&settings.module_configuration, name);
+    match persistent::configuration::read(&file, module.manifest.configuration()) {
+        Ok(Some(_)) => Ok(
+            "the module answers it while it runs; the status page says whether it does".to_owned(),
+        ),
+        Ok(None) => never(&format!("there is no {}", file.display())),
+        Err(reason) => never(&reason),
+    }
 }
 
 /// Has the module look at the parameters, in a worker of its own. Its `run` is

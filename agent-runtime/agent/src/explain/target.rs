@@ -1,7 +1,8 @@
 //! What is known about this machine without asking a running agent.
 
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use mig_host::ModuleStore;
@@ -11,7 +12,7 @@ use mig_target::{AgentFacts, Base, Column, Condition, Fact, Facts, Select, Step,
 use crate::environment::Surroundings;
 use crate::execution::Runner;
 use crate::settings::Settings;
-use crate::{VERSION, authorise, daemon, identity};
+use crate::{VERSION, authorise, daemon, identity, sys};
 
 /// Parts of the environment that an agent finds out while it runs.
 const FOUND_LATER: [&str; 5] = ["publicip", "aws", "isproxied", "proxy", "persistent"];
@@ -112,13 +113,9 @@ impl Facts for Known {
 /// Process id of the agent that holds the run directory.
 fn running(directory: &Path) -> Option<i64> {
     let path = directory.join(daemon::LOCK);
-    let file = File::open(&path).ok()?;
-    match file.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => {}
-        // Given back at once, with the file.
-        _ => return None,
-    }
-    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+    let pid = fs::read_to_string(&path).ok()?.trim().parse().ok()?;
+    let inode = fs::metadata(path).ok()?.ino();
+    sys::holds_lock(pid, inode).ok()?.then_some(pid)
 }
 
 /// What a condition asks about.

@@ -11,7 +11,7 @@
 mod alert_log;
 mod alerts;
 mod attendant;
-mod configuration;
+pub(crate) mod configuration;
 pub mod foreground;
 
 mod slot;
@@ -397,7 +397,7 @@ impl Serving {
 }
 
 /// Where a module's configuration is.
-fn file_in(directory: &Path, module: &str) -> PathBuf {
+pub(crate) fn file_in(directory: &Path, module: &str) -> PathBuf {
     directory.join(format!("{module}.cfg"))
 }
 

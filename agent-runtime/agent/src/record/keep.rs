@@ -18,12 +18,19 @@ const LONGEST: usize = 64 << 10;
 const LONGEST_OF_ALL: usize = 256 << 10;
 /// Operations of one command that have lines of their own.
 const MOST_OPERATIONS: usize = 64;
-/// Longest target or reason.
-const LONGEST_SENTENCE: usize = 4 << 10;
+/// The same when a command is taken up again: an agent that keeps dying must not
+/// fill the record with what is in it already.
+const LONGEST_AGAIN: usize = 4 << 10;
+/// Longest target.
+const LONGEST_TARGET: usize = 4 << 10;
+/// Longest target or reason of a refused command.
+const LONGEST_REFUSED: usize = 1 << 10;
 /// What is kept of the operations of a refused command.
 const LONGEST_CLAIM: usize = 2 << 10;
 /// Modules, or names, that are kept of one action.
 const MOST_NAMES: usize = 16;
+/// Longest name of a module that is asked for without leave.
+const LONGEST_MODULE: usize = 64;
 
 impl Agent {
     /// A command was accepted, or taken up again.
@@ -56,7 +63,10 @@ impl Agent {
 pub(crate) fn accepted(command: &Command, signers: &[Signer], resumed: bool) -> Vec<Entry> {
     let operations = command.action.operations();
     let about = about(&command.action);
-    let mut allowance = Allowance::new(LONGEST, LONGEST_OF_ALL);
+    let mut allowance = match resumed {
+        true => Allowance::new(LONGEST_AGAIN, 4 * LONGEST_AGAIN),
+        false => Allowance::new(LONGEST, LONGEST_OF_ALL),
+    };
     let mut entries = Vec::new();
     for (operation, number) in operations.iter().zip(1_u32..).take(MOST_OPERATIONS) {
         // What does not expand is kept as it came.
@@ -175,7 +185,7 @@ impl Ending<'_> {
 pub(crate) fn refused(command: &Command, kind: &str, reason: &str) -> Refused {
     let mut modules: Vec<String> = Vec::new();
     for operation in command.action.operations() {
-        let module = short(&operation.module, LONGEST_NAME);
+        let module = short(&operation.module, LONGEST_MODULE);
         if modules.len() < MOST_NAMES && !modules.contains(&module) {
             modules.push(module);
         }
@@ -184,7 +194,11 @@ pub(crate) fn refused(command: &Command, kind: &str, reason: &str) -> Refused {
     Refused {
         claimed: Some(Claims {
             command: command.id.to_string(),
-            action: about(&command.action),
+            action: About {
+                target: short(&command.action.target, LONGEST_REFUSED),
+                investigators: Vec::new(),
+                ..about(&command.action)
+            },
             signatures: command.action.signatures().len() as u64,
             modules,
             asked: Text::new(&operations, LONGEST_CLAIM),
@@ -201,7 +215,7 @@ pub(crate) fn malformed(reason: &str) -> Refused {
 fn malformed_as(kind: &str, reason: &str) -> Refused {
     Refused {
         kind: kind.into(),
-        reason: short(reason, LONGEST_SENTENCE),
+        reason: short(reason, LONGEST_REFUSED),
         count: 1,
         since: String::new(),
         claimed: None,
@@ -245,7 +259,7 @@ fn about(action: &Action) -> About {
     About {
         id: action.id.to_string(),
         name: short(&action.name, LONGEST_NAME),
-        target: short(&action.target, LONGEST_SENTENCE),
+        target: short(&action.target, LONGEST_TARGET),
         author: short(&author.join(", "), LONGEST_NAME),
         threat: short(&threat.join(", "), LONGEST_NAME),
         investigators: action
@@ -313,7 +327,7 @@ mod tests {
             }
         }
         let refused = refused(&command(5000, 3000), "acl", &"r".repeat(100_000));
-        assert!(serde_json::to_vec(&refused).unwrap().len() < 32 << 10);
+        assert!(serde_json::to_vec(&refused).unwrap().len() < 12 << 10);
     }
 
     #[test]

@@ -301,6 +301,13 @@ pub mod fuzzing {
         let mut read = 0;
         while let Ok(Some(line)) = part.read() {
             read += 1;
+            let json = crate::record::show::escaped(&line.raw);
+            let again = Line::read(json.as_bytes());
+            assert_eq!(
+                again.ok().as_ref(),
+                Some(&line.line),
+                "it changes what it escapes"
+            );
             for full in [true, false] {
                 let text = crate::record::show::block(&line.line, full);
                 let hostile = |c: char| c.is_control() && c != '\n';

@@ -13,7 +13,7 @@ use super::entry::{Entry, Refused};
 /// Time for which equal refusals are counted.
 const WINDOW: Duration = Duration::from_secs(60);
 /// Different refusals with lines of their own in that time.
-const DIFFERENT: usize = 64;
+const DIFFERENT: usize = 32;
 
 /// The refusals of the current minute.
 #[derive(Default)]

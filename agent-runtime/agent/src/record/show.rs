@@ -267,18 +267,37 @@ pub fn verdict(verdict: &Verdict) -> String {
 /// turn the direction of writing.
 pub(crate) fn harmless(text: &str) -> String {
     text.chars()
-        .map(|character| {
-            let turns = matches!(
-                character,
-                '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            );
-            if character.is_control() || turns {
-                '\u{fffd}'
-            } else {
-                character
-            }
+        .map(|character| match does_something(character) {
+            true => '\u{fffd}',
+            false => character,
         })
         .collect()
+}
+
+fn does_something(character: char) -> bool {
+    let turns = matches!(
+        character,
+        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    character.is_control() || turns
+}
+
+/// JSON that means the same and does nothing to a terminal. Such characters
+/// stand in texts only, where JSON can write them as numbers.
+pub(super) fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character < ' ' {
+            // Between values; in texts JSON does not allow it.
+            out.push(' ');
+        } else if does_something(character) {
+            // All of them are below 65536. Writing to a text cannot fail.
+            let _ = write!(out, "\\u{:04x}", u32::from(character));
+        } else {
+            out.push(character);
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -315,6 +334,15 @@ mod tests {
         assert_eq!(shown.lines().count(), 6, "{shown}");
         let bad = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
         assert!(!shown.contains(bad), "{shown:?}");
+    }
+
+    #[test]
+    fn json_that_is_shown_means_the_same() {
+        let value = serde_json::json!({"a": "x\u{9b}31m\u{202e}y\u{7f}\n"});
+        let shown = escaped(&value.to_string().replace(':', ":\t"));
+        assert!(!shown.contains(does_something), "{shown:?}");
+        let read: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(read, value);
     }
 
     #[test]

@@ -115,7 +115,7 @@ pub fn history(
 
 fn print(wanted: &Wanted, read: &Read, output: &mut impl Write) -> io::Result<()> {
     if wanted.json {
-        writeln!(output, "{}", read.raw)
+        writeln!(output, "{}", show::escaped(&read.raw))
     } else {
         output.write_all(show::block(&read.line, wanted.full).as_bytes())
     }

@@ -4,10 +4,14 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
+mod locks;
+#[cfg(target_os = "linux")]
 pub use linux::{
     bound_memory, interface_addresses, kernel_host_name, leave_terminal, listen_privately,
     output_within, return_memory, silence_standard_streams, started_by_init,
 };
+#[cfg(target_os = "linux")]
+pub use locks::holds_lock;
 
 /// Go's name of this operating system, as agents have always reported it.
 pub fn os() -> &'static str {

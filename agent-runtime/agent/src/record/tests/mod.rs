@@ -335,6 +335,11 @@ fn what_cannot_be_written_is_counted_and_said_later() {
     let [(_, condition), ..] = record.condition();
     assert_eq!(condition.lost, 3);
     assert!(condition.failing.is_some());
+    let line = record.to_line();
+    assert!(
+        line.contains("; 3 could not be written; it fails: "),
+        "{line}"
+    );
     fs::remove_file(&directory).unwrap();
     record.operations(&[note(4)], true);
     let [(_, condition), ..] = record.condition();

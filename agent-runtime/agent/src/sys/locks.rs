@@ -1,0 +1,59 @@
+//! Who holds a lock on a file, without touching the lock: trying it would keep
+//! out, for that moment, whoever wants it.
+
+use std::io;
+
+/// Whether the process `pid` holds an exclusive lock of the kind flock(2) on the
+/// file with this inode, as /proc/locks of this process id namespace says.
+///
+/// # Errors
+/// The kernel does not say.
+pub fn holds_lock(pid: i64, inode: u64) -> io::Result<bool> {
+    let locks = std::fs::read_to_string("/proc/locks")?;
+    Ok(locks.lines().any(|line| is_held(line, pid, inode)))
+}
+
+/// A line such as `1: FLOCK  ADVISORY  WRITE 708 fd:00:1449 0 EOF`, from proc(5).
+fn is_held(line: &str, pid: i64, inode: u64) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [_, "FLOCK", _, "WRITE", holder, file, ..] = words.as_slice() else {
+        return false;
+    };
+    let of_file = file.rsplit(':').next().and_then(|inode| inode.parse().ok());
+    holder.parse() == Ok(pid) && of_file == Some(inode)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn only_an_exclusive_lock_of_that_process_on_that_file_counts() {
+        for (line, held) in [
+            ("1: FLOCK  ADVISORY  WRITE 708 fd:00:1449 0 EOF", true),
+            ("1: FLOCK  ADVISORY  READ 708 fd:00:1449 0 EOF", false),
+            ("1: POSIX  ADVISORY  WRITE 708 fd:00:1449 0 EOF", false),
+            ("1: FLOCK  ADVISORY  WRITE 709 fd:00:1449 0 EOF", false),
+            ("1: FLOCK  ADVISORY  WRITE 708 fd:00:14490 0 EOF", false),
+            ("1: -> FLOCK  ADVISORY  WRITE 708 fd:00:1449 0 EOF", false),
+            ("", false),
+        ] {
+            assert_eq!(is_held(line, 708, 1449), held, "{line}");
+        }
+    }
+
+    #[test]
+    fn looking_at_a_lock_does_not_take_it() {
+        let file = tempfile::tempfile().unwrap();
+        let (pid, inode) = (
+            i64::from(std::process::id()),
+            file.metadata().unwrap().ino(),
+        );
+        assert!(!holds_lock(pid, inode).unwrap());
+        file.lock().unwrap();
+        assert!(holds_lock(pid, inode).unwrap());
+        assert!(!holds_lock(pid + 1, inode).unwrap());
+    }
+}
