@@ -17,6 +17,8 @@ pub struct Data {
 /// Where a name begins, where its value begins, and where that ends.
 #[derive(Clone, Copy)]
 struct Entry {
+    /// The first eight bytes of the name: most names differ in them.
+    first: u64,
     name: usize,
     value: usize,
     end: usize,
@@ -38,7 +40,12 @@ impl Data {
         self.text.push_str(name[1]);
         let middle = self.text.len();
         self.text.push_str(value);
+        let mut first = [0; 8];
+        let name = &self.text.as_bytes()[start..middle];
+        let some = name.len().min(first.len());
+        first[..some].copy_from_slice(&name[..some]);
         self.entries.push(Entry {
+            first: u64::from_be_bytes(first),
             name: start,
             value: middle,
             end: self.text.len(),
@@ -53,7 +60,7 @@ impl Data {
         entries.sort_unstable_by(|one, other| {
             name(one).cmp(name(other)).then(other.name.cmp(&one.name))
         });
-        entries.dedup_by(|one, kept| name(one) == name(kept));
+        entries.dedup_by(|one, kept| one.first == kept.first && name(one) == name(kept));
     }
 
     /// The fields of several records as one.
@@ -65,6 +72,7 @@ impl Data {
             let from = all.text.len();
             all.text.push_str(&data.text);
             all.entries.extend(data.entries.iter().map(|entry| Entry {
+                first: entry.first,
                 name: entry.name + from,
                 value: entry.value + from,
                 end: entry.end + from,

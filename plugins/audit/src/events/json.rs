@@ -1,13 +1,25 @@
 //! JSON as the original's collectors know it: one line, `<`, `>` and `&`
 //! escaped, and the two line separators of Unicode.
 
+/// The bytes that everything that is escaped begins with.
+static SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        special[byte] =
+            byte < 0x20 || matches!(byte as u8, b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2);
+        byte += 1;
+    }
+    special
+};
+
 /// Appends a JSON string.
 pub(super) fn string(out: &mut String, text: &str) {
     out.push('"');
     let mut from = 0;
-    for (at, &byte) in text.as_bytes().iter().enumerate() {
-        // All that is escaped begins with one of these bytes.
-        if !(byte < 0x20 || matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2)) {
+    let bytes = text.as_bytes();
+    for (at, &byte) in bytes.iter().enumerate() {
+        if !SPECIAL[usize::from(byte)] {
             continue;
         }
         let separator = matches!(text.get(at..at + 3), Some("\u{2028}" | "\u{2029}"));
