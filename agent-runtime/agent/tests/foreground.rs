@@ -126,7 +126,7 @@ async fn an_old_supervisor_can_run_a_module() {
     assert_eq!(result["success"], true, "{result}");
     assert_eq!(
         result["elements"],
-        json!({"text": "t", "hostname": "h1", "tags": {"a": "1"},
+        json!({"text": "t", "hostname": "h1", "tags": {"a": "1"}, "environment": {"os": "linux"},
                "config": {"Watcher": {"Interval": 5}}})
     );
     // A line that makes no sense costs one answer, not the module.

@@ -4,7 +4,7 @@
 mod site;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 
 use mig_protocol::{Command, CommandStatus};
@@ -239,6 +239,59 @@ async fn a_module_without_its_file_does_not_run_and_one_with_a_broken_file_says_
     agent.look_again();
     let watcher = setup.page_with("watcher", "runs with an earlier one").await;
     assert!(watcher.contains("unknown key `mood`"), "{watcher}");
+    assert_eq!(setup.pid("watcher"), pid);
+}
+
+/// A proxy that opens one tunnel after the other.
+fn proxy() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                client.read_exact(&mut byte).unwrap();
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8(head).unwrap();
+            let target = head.split(' ').nth(1).unwrap();
+            let server = TcpStream::connect(target).unwrap();
+            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            for (mut from, mut to) in [
+                (client.try_clone().unwrap(), server.try_clone().unwrap()),
+                (server, client),
+            ] {
+                // The end of the test ends the tunnel.
+                std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_module_hears_of_other_surroundings() {
+    // The proxy becomes part of the environment once the relay is reached.
+    let proxy = proxy();
+    let more = format!("heartbeatfreq = 1s\nproxies = {proxy}");
+    let (mut setup, _agent) = Setup::watching(&more).await;
+    let pid = setup.pid("watcher");
+    for id in 1.. {
+        let answer = setup.ask(id, "watcher", json!({"order": "say"})).await;
+        let elements = answer.results()[0].elements.clone();
+        assert_eq!(elements["environment"]["os"], "linux", "{elements}");
+        // How modules do is for heartbeats only.
+        assert!(
+            elements["environment"]["persistent"].is_null(),
+            "{elements}"
+        );
+        if elements["environment"]["proxy"] == proxy.as_str() {
+            break;
+        }
+        setup.site.heartbeat().await;
+    }
     assert_eq!(setup.pid("watcher"), pid);
 }
 

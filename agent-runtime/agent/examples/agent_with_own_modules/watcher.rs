@@ -38,6 +38,7 @@ impl Module for Watcher {
                        "text":{"type":"string","x-mig-privacy":"name"},
                        "hostname":{"type":"string"},
                        "tags":{"type":"object"},
+                       "environment":{"type":"object"},
                        "config":{"type":"object"}}}}}},
             "serve":{
                 "parameters":{"type":"object","properties":{
@@ -110,7 +111,8 @@ impl Watching {
             _ => {}
         }
         let known = json!({"text": order.text, "hostname": self.surroundings.hostname,
-                           "tags": self.surroundings.tags, "config": self.config});
+                           "tags": self.surroundings.tags,
+                           "environment": self.surroundings.environment, "config": self.config});
         let document = ResultDocument {
             foundanything: true,
             success: true,

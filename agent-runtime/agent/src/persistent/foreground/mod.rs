@@ -304,7 +304,6 @@ impl Attendant for Foreground {
                 );
             }
             ServiceEvent::Ended { reason, again } => {
-                self.socket = None;
                 // Starting it again is for whoever started this.
                 self.failed |= again.is_some();
                 if again.is_some() {

@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mig_host::{Cancel, Mailbox};
 use mig_protocol::ModuleResult;
@@ -17,12 +17,17 @@ use crate::sys;
 
 /// Time an asker has for each read and write.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// At the end: time for the last answers.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// Askers served at one time.
 const MOST: usize = 16;
 
-/// A socket in the file system; gone when this is dropped.
+/// A socket in the file system. When this is dropped it is gone, and whoever has
+/// asked has an answer.
 pub(super) struct Socket {
     path: PathBuf,
+    /// Askers without an answer.
+    open: Arc<AtomicUsize>,
 }
 
 impl Socket {
@@ -34,13 +39,15 @@ impl Socket {
             _ => {}
         }
         let listener = sys::listen_privately(path)?;
+        let open = Arc::new(AtomicUsize::new(0));
         let socket = Self {
             path: path.to_owned(),
+            open: Arc::clone(&open),
         };
         // Ends with the process.
         std::thread::Builder::new()
             .name("mig-queries".into())
-            .spawn(move || serve(&listener, &Arc::new(asking)))?;
+            .spawn(move || serve(&listener, &Arc::new(asking), &open))?;
         Ok(socket)
     }
 }
@@ -48,6 +55,10 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
+        let end = Instant::now() + LAST_ANSWERS;
+        while self.open.load(Ordering::SeqCst) > 0 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
@@ -58,8 +69,7 @@ pub(super) struct Asking {
     pub(super) cancel: Cancel,
 }
 
-fn serve(listener: &UnixListener, asking: &Arc<Asking>) {
-    let open = Arc::new(AtomicUsize::new(0));
+fn serve(listener: &UnixListener, asking: &Arc<Asking>, open: &Arc<AtomicUsize>) {
     for stream in listener.incoming() {
         let Ok(stream) = stream else {
             // Out of descriptors, most likely: a pause lets some go.
@@ -72,7 +82,7 @@ fn serve(listener: &UnixListener, asking: &Arc<Asking>) {
             reply(&stream, &failure(reason));
             continue;
         }
-        let (asking, count) = (Arc::clone(asking), Arc::clone(&open));
+        let (asking, count) = (Arc::clone(asking), Arc::clone(open));
         let spawned = std::thread::Builder::new().spawn(move || {
             answer(&stream, &asking);
             count.fetch_sub(1, Ordering::SeqCst);
