@@ -74,3 +74,26 @@ pub fn free_port() -> u16 {
         .expect("a free loopback port")
         .port()
 }
+
+/// Excludes other tests, also of other programs, that change the kernel's audit
+/// settings: there is one set of them for the whole machine. The lock is held
+/// until the file is dropped.
+///
+/// # Panics
+/// When the lock cannot be had.
+pub fn kernel_audit_lock() -> std::fs::File {
+    let path = std::env::temp_dir().join("mig-test-kernel-audit.lock");
+    // Reading is enough for a lock, and a file of another user may not be
+    // created again.
+    let file = std::fs::File::open(&path).or_else(|_| {
+        std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+    });
+    let file = file.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    file.lock()
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    file
+}

@@ -1,0 +1,47 @@
+//! Limits are the kernel's, and what they cost is said.
+
+use crate::support::Machine;
+use mig_module_audit::probe;
+use serde_json::json;
+use std::process::Command;
+
+#[test]
+fn limits_are_set_and_losses_are_counted() {
+    let Some(machine) = Machine::take() else {
+        return;
+    };
+    let service = machine.start(
+        &json!([{"actions": ["always", "exit"], "syscalls": ["chdir"], "key": "mig-many"}]),
+        &json!({"ratelimit": 5, "backloglimit": 321}),
+    );
+    let state = probe::state().expect("the kernel's state");
+    assert_eq!(
+        (state.enabled, state.rate_limit, state.backlog_limit),
+        (1, 5, 321)
+    );
+    assert_eq!(state.pid, std::process::id());
+    assert_eq!(state.rules.len(), 1);
+    let status = Command::new("/bin/sh")
+        .args([
+            "-c",
+            "i=0; while [ $i -lt 300 ]; do cd /tmp; i=$((i+1)); done",
+        ])
+        .status()
+        .expect("a shell");
+    assert!(status.success());
+    let status = service.status_with(|status| status["lost"].as_u64() > Some(0));
+    assert_eq!(status["mode"], "daemon");
+    service.log_with("raise ratelimit or backloglimit");
+    service.stop();
+}
+
+#[test]
+fn what_is_not_configured_has_the_originals_defaults() {
+    let Some(machine) = Machine::take() else {
+        return;
+    };
+    let service = machine.start(&json!([]), &json!({"ratelimit": 0}));
+    let state = probe::state().expect("the kernel's state");
+    assert_eq!((state.rate_limit, state.backlog_limit), (500, 16384));
+    service.stop();
+}
