@@ -111,6 +111,73 @@ async fn what_left_the_machine_is_on_record_after_masking() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn alerts_are_on_record_as_they_went_and_so_are_dropped_ones() {
+    for (privacy, kept) in [("off", true), ("on", false)] {
+        let mut site = Site::new().await;
+        site.configure(&format!("extraprivacymode = {privacy}"));
+        site.configure_module("watcher", "");
+        let mut agent = site.agent_with_test_modules();
+        site.heartbeat().await;
+        until("the watcher", || {
+            agent.log().contains("module watcher is at work")
+        })
+        .await;
+        let secret = "hunter2-topsecret";
+        let order = |order: &str| json!({"order": order, "text": secret, "count": 20});
+        // One that fits the schema of alerts, and a text that fits none.
+        for (id, order) in [(1, order("alert")), (2, order("raw"))] {
+            let action = site.signed("watcher", order);
+            site.send(id, action).await;
+            assert_eq!(site.answer(id).await.status, CommandStatus::Success);
+        }
+        let alerts = || {
+            let (entries, verdict) = read(&site, "alerts");
+            assert!(verdict.is_intact(), "{verdict:?}");
+            let mut found = (Vec::new(), 0);
+            for entry in entries {
+                match entry {
+                    Entry::Alert {
+                        module,
+                        went,
+                        masked,
+                        text,
+                    } => {
+                        assert_eq!((module.as_str(), went.as_str()), ("watcher", "log"));
+                        assert_eq!(masked, privacy == "on");
+                        found.0.push(text.text);
+                    }
+                    Entry::Dropped { module, count, .. } => {
+                        assert_eq!(module, "watcher");
+                        found.1 += count;
+                    }
+                    _ => {}
+                }
+            }
+            found
+        };
+        until("all alerts on record", || {
+            let (texts, dropped) = alerts();
+            texts.len() as u64 + dropped == 21
+        })
+        .await;
+        let (texts, dropped) = alerts();
+        assert_eq!(dropped, u64::from(!kept));
+        assert_eq!(
+            texts.iter().all(|text| text.contains(secret)),
+            kept,
+            "{texts:?}"
+        );
+        assert!(texts[0].contains("\"severity\":\"low\""), "{texts:?}");
+        assert_eq!(agent.terminate(), Some(0));
+        // What was asked may name it; what went may not.
+        let output = program(&site, &["history", "-alerts", "-full", "-last", "0"]);
+        let shown = text(&output.stdout);
+        assert!(shown.contains("watcher, to log"), "{shown}");
+        assert_eq!(shown.contains(secret), kept, "{shown}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_junk_leaves_operations_on_record_and_the_bound_holds() {
     let mut site = Site::new().await;
     site.configure("recordsize = 1048576");
