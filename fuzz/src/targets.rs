@@ -24,6 +24,7 @@ pub fn named(name: &str) -> Option<fn(&[u8])> {
         "programs" => mig_module_agentdestroy::fuzzing::identify,
         "dpkg" => mig_module_pkg::fuzzing::dpkg,
         "rpm" => mig_module_pkg::fuzzing::rpm,
+        "spool" => mig_module_dispatch::fuzzing::buffer,
         "maps" => mig_module_memory::fuzzing::read_maps_and_image,
         _ => return None,
     })

@@ -27,6 +27,7 @@ const TARGETS: &[&str] = &[
     "record",
     "sshkey",
     "programs",
+    "spool",
     "auditrecord",
 ];
 

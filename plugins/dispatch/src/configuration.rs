@@ -401,4 +401,26 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn sample_and_manual_have_every_key_and_no_other() {
+        let manifest: Value = serde_json::from_slice(include_bytes!("../manifest.json")).unwrap();
+        let keys = &manifest["operations"]["serve"]["parameters"]["properties"]["dispatch"];
+        let keys = keys["properties"].as_object().unwrap();
+        let sample = include_str!("../../../conf/dispatch.cfg");
+        let shown: Vec<&str> = sample
+            .lines()
+            .filter_map(|line| line.trim_start_matches("; ").split_once(" = "))
+            .map(|(key, _)| key)
+            .collect();
+        let manual = include_str!("../../../docs/modules/dispatch.md");
+        for key in keys.keys() {
+            assert!(shown.contains(&key.as_str()), "the sample lacks {key}");
+            assert!(
+                manual.contains(&format!("`{key}`")),
+                "the manual lacks {key}"
+            );
+        }
+        assert_eq!(shown.len(), keys.len(), "{shown:?}");
+    }
 }

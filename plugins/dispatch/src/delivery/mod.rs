@@ -67,10 +67,7 @@ impl<'a> Delivery<'a> {
             // Not in the match itself, which would keep the buffer locked.
             let waiting = self.shared.spool().waiting();
             let outcome = match waiting {
-                0 => {
-                    self.idle();
-                    continue;
-                }
+                0 => self.idle(),
                 _ => self.step(),
             };
             if let Err(error) = outcome {
@@ -86,15 +83,17 @@ impl<'a> Delivery<'a> {
     }
 
     /// Waits for alerts. Whoever has nothing to do is not woken up.
-    fn idle(&mut self) {
+    fn idle(&mut self) -> io::Result<()> {
         self.shared.report(self.service, true);
         let work = |waiting: u64| waiting > 0;
         if self.shared.wait(Some(REST), work) {
-            return;
+            return Ok(());
         }
         self.client.rest();
+        self.shared.spool().sync()?;
         crate::sys::give_back();
         self.shared.wait(None, work);
+        Ok(())
     }
 
     /// One attempt with the next batch.

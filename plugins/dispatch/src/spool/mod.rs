@@ -324,11 +324,19 @@ impl Spool {
 
     fn save(&mut self) -> io::Result<()> {
         self.file.save(&mut self.progress)?;
-        if self.synced.elapsed() >= SYNC {
-            self.synced = Instant::now();
-            self.file.sync()?;
+        match self.synced.elapsed() >= SYNC {
+            true => self.sync(),
+            false => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Makes what was delivered survive a power failure as well.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.synced = Instant::now();
+        self.file.sync()
     }
 
     /// The writer ends in order; with `reported`, whatever comes next is new.

@@ -302,3 +302,15 @@ proptest! {
         prop_assert_eq!(spool.progress().damaged, 0);
     }
 }
+
+/// The seeds of the fuzz target are what this version writes.
+#[test]
+fn the_seeds_of_the_fuzz_target_are_read() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/spool");
+    let segment = fs::read(seeds.join("segment")).unwrap();
+    let found = format::next(segment.as_slice(), format::HEADER, segment.len() as u64);
+    assert_eq!(found.unwrap().unwrap().0.record, r#"{"event":1}"#);
+    assert_eq!(format::identity(segment.as_slice()), Some(7));
+    let progress = Progress::read(&fs::read(seeds.join("progress")).unwrap()).unwrap();
+    assert_eq!(progress.position, 1);
+}
