@@ -224,6 +224,58 @@ mod tests {
         }
     }
 
+    /// Persistent modules of this repository that have a sample.
+    fn samples() -> Vec<(std::path::PathBuf, Schema)> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut samples = Vec::new();
+        for plugin in std::fs::read_dir(root.join("plugins")).unwrap() {
+            let Ok(manifest) = std::fs::read(plugin.unwrap().path().join("manifest.json")) else {
+                continue;
+            };
+            let manifest = mig_plugin_payload::Manifest::parse(&manifest).unwrap();
+            let sample = root.join(format!("conf/{}.cfg", manifest.name));
+            if manifest.persistent && sample.exists() {
+                samples.push((sample, manifest.configuration().unwrap().clone()));
+            }
+        }
+        samples
+    }
+
+    #[test]
+    fn the_samples_are_valid_and_show_every_key() {
+        let samples = samples();
+        assert!(samples.len() >= 2, "{samples:?}");
+        for (path, schema) in samples {
+            let place = path.display();
+            read(&path, Some(&schema)).unwrap();
+            // With every commented key switched on it is still valid.
+            let text = std::fs::read_to_string(&path).unwrap();
+            let is_key = |line: &str| {
+                line.split_once(" = ")
+                    .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_alphanumeric()))
+            };
+            let all: Vec<&str> = text
+                .lines()
+                .map(|line| match line.strip_prefix("; ") {
+                    Some(rest) if is_key(rest) => rest,
+                    _ => line,
+                })
+                .collect();
+            let directory = tempfile::tempdir().unwrap();
+            let whole = directory.path().join("whole.cfg");
+            std::fs::write(&whole, all.join("\n")).unwrap();
+            let document = read(&whole, Some(&schema))
+                .unwrap_or_else(|error| panic!("{place}: {error}"))
+                .unwrap();
+            for (section, keys) in schema.properties() {
+                for (key, _) in keys.properties() {
+                    let shown = !document[section][key].is_null();
+                    assert!(shown, "{place} does not show [{section}] {key}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn an_absent_file_is_no_error_and_what_is_no_file_is_one() {
         let directory = tempfile::tempdir().unwrap();
