@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Alert = message::ALERT as u8,
     /// For the module: other surroundings.
     Surroundings = message::SURROUNDINGS as u8,
+    /// For the module: what no version says, to see whether it minds.
+    Strange = 99,
     /// For the worker: to be echoed when the module asks for the next message.
     Ping = 100,
     /// For the worker: what the alerts of this life may cost in all.
@@ -33,6 +35,7 @@ impl Kind {
             Kind::Query,
             Kind::Alert,
             Kind::Surroundings,
+            Kind::Strange,
             Kind::Ping,
             Kind::Credit,
         ]

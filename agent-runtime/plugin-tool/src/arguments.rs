@@ -60,6 +60,10 @@ pub struct Check {
     /// manifest's examples
     #[arg(long, value_name = "JSON")]
     pub parameters: Option<String>,
+    /// Configuration of a persistent module, an object of sections; without, an
+    /// empty one
+    #[arg(long, value_name = "JSON")]
+    pub configuration: Option<String>,
     /// Time each operation may take
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub wall: u64,

@@ -60,6 +60,9 @@ pub enum Error {
     /// The parameters on the command line are not JSON.
     #[error("--parameters is not JSON: {0}")]
     Parameters(serde_json::Error),
+    /// The configuration on the command line is not JSON.
+    #[error("--configuration is not JSON: {0}")]
+    Configuration(serde_json::Error),
     /// A plugin that was inspected is refused all the same.
     #[error("{0}")]
     NotLoaded(String),

@@ -4,7 +4,8 @@ use crate::arguments::Inspect;
 use crate::error::Error;
 use crate::files;
 use mig_host::inspect::{Inspection, MAX_PLUGIN_BYTES, Rules, inspect_with};
-use mig_plugin_payload::manifest::{Manifest, parse_version};
+use mig_plugin_payload::Schema;
+use mig_plugin_payload::manifest::parse_version;
 use serde_json::json;
 use std::path::Path;
 
@@ -101,10 +102,15 @@ fn as_text(inspection: &Inspection, file: &Path) -> String {
         ("capabilities", listed(&capabilities)),
         ("needs", needs(inspection)),
         ("libraries", listed(&inspection.libraries)),
-        ("parameters", parameters(manifest)),
+        ("parameters", names(manifest.parameters())),
         ("signature", signature),
     ] {
         text.push_str(&format!("  {what:13} {value}\n"));
+    }
+    if manifest.persistent {
+        let sections = names(manifest.configuration());
+        text.push_str(&format!("  {:13} {sections}\n", "configuration"));
+        text.push_str(&format!("  {:13} {}\n", "alerts", names(manifest.alert())));
     }
     text
 }
@@ -126,9 +132,9 @@ fn needs(inspection: &Inspection) -> String {
     listed(&needs)
 }
 
-fn parameters(manifest: &Manifest) -> String {
-    let names: Vec<String> = manifest
-        .parameters()
+/// Names of what a schema describes.
+fn names(schema: Option<&Schema>) -> String {
+    let names: Vec<String> = schema
         .map(|schema| schema.properties().map(|(name, _)| shown(name)).collect())
         .unwrap_or_default();
     listed(&names)

@@ -42,8 +42,12 @@ fn check(plugin: &Path, more: &[&str]) -> Output {
 
 /// The C example with one line of it changed.
 fn changed(from: &str, to: &str, more: &[&str]) -> Option<Output> {
+    changed_file("hello.c", from, to, more)
+}
+
+fn changed_file(file: &str, from: &str, to: &str, more: &[&str]) -> Option<Output> {
     let directory = tempfile::tempdir().expect("a directory");
-    let source = std::fs::read_to_string(Path::new(EXAMPLE).join("hello.c")).expect("example");
+    let source = std::fs::read_to_string(Path::new(EXAMPLE).join(file)).expect("example");
     assert!(source.contains(from), "{from}");
     let path = directory.path().join("changed.c");
     std::fs::write(&path, source.replacen(from, to, 1)).expect("write");
@@ -152,4 +156,95 @@ fn what_inspection_refuses_is_not_run() {
     let output = check(&path, &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("not a valid ELF"));
+}
+
+#[test]
+fn the_persistent_example_keeps_every_promise() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let Some(plugin) = build(directory.path(), &Path::new(EXAMPLE).join("pulse.c")) else {
+        return;
+    };
+    let output = check(&plugin, &["--configuration", r#"{"pulse":{"seconds":1}}"#]);
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{report}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for line in [
+        "ok      serve becomes ready: and ends when asked to, in ",
+        "ok      a query gets a result that fits its schema: 1 queries\n",
+        "skipped print makes lines of such a result: not declared\n",
+        "ok      several queries at once are each answered: 8 queries\n",
+        "ok      a message of an unknown kind is passed over\n",
+        "5 promises kept\n",
+    ] {
+        assert!(report.contains(line), "{line:?} in {report}");
+    }
+    assert!(!report.contains("a run stops"), "{report}");
+    let inspected = Command::new(env!("CARGO_BIN_EXE_mig-plugin"))
+        .arg("inspect")
+        .arg(&plugin)
+        .output()
+        .expect("the program starts");
+    let facts = String::from_utf8_lossy(&inspected.stdout);
+    for part in [
+        "  kind          persistent\n",
+        "  configuration pulse\n",
+        "  alerts        beat\n",
+    ] {
+        assert!(facts.contains(part), "{part:?} in {facts}");
+    }
+}
+
+#[test]
+fn a_broken_promise_of_a_persistent_module_is_named_with_its_evidence() {
+    for (wall, from, to, promise) in [
+        (
+            "1",
+            "send(state.service, MIG_NOTICE_READY, 0, \"\", 0);",
+            "",
+            "BROKEN  serve becomes ready: not within 1 s\n",
+        ),
+        (
+            "5",
+            "put_integer(&out, state->beats);",
+            "put_text(&out, \"many\");",
+            "BROKEN  a query gets a result that fits its schema: {}: module `pulse` sent a result",
+        ),
+        (
+            "5",
+            "if (kind == MIG_MESSAGE_QUERY)",
+            "if (kind != MIG_MESSAGE_QUERY) *(volatile int *)8 = 1; else",
+            "BROKEN  a message of an unknown kind is passed over: module `pulse` ",
+        ),
+        (
+            "5",
+            "    send(state->service, MIG_NOTICE_ANSWER",
+            "    static int answered; if (answered++ == 0) send(state->service, MIG_NOTICE_ANSWER",
+            "BROKEN  several queries at once are each answered: module `pulse` ran into its time limit",
+        ),
+        (
+            "5",
+            "seconds > 86400)",
+            "seconds == 60)",
+            "BROKEN  serve becomes ready: module `pulse` failed: its parameters are not acceptable\n",
+        ),
+    ] {
+        let Some(output) = changed_file("pulse.c", from, to, &["--wall", wall]) else {
+            return;
+        };
+        assert_eq!(output.status.code(), Some(1), "{promise}");
+        let report = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            report.contains(promise) || errors.contains(promise),
+            "{promise:?} in {report}{errors}"
+        );
+    }
+    let Some(output) = changed_file("pulse.c", "seconds", "seconds", &["--configuration", "{"])
+    else {
+        return;
+    };
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--configuration is not JSON"));
 }

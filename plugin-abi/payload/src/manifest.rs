@@ -35,6 +35,11 @@ pub enum ManifestError {
     /// A required text is missing.
     #[error("manifest: `{0}` is missing")]
     Missing(&'static str),
+    /// A capability that only persistent modules have.
+    #[error(
+        "manifest: only persistent modules have the capability `{0}`; say \"persistent\": true or leave it out"
+    )]
+    OnlyPersistent(String),
     /// A version number that is not digits and dots.
     #[error("manifest: requires.{field} `{value}` is not a version like 2.34")]
     Version {
@@ -273,6 +278,17 @@ impl Manifest {
         }
         if !self.operations.contains_key("run") && !self.persistent {
             return Err(ManifestError::Missing("operations.run"));
+        }
+        if self.persistent && !self.operations.contains_key("serve") {
+            return Err(ManifestError::Missing("operations.serve"));
+        }
+        let only_persistent = [Capability::StateDirectory, Capability::Alerts];
+        if let Some(capability) = only_persistent.iter().find(|one| self.needs(one))
+            && !self.persistent
+        {
+            return Err(ManifestError::OnlyPersistent(
+                capability.as_str().to_owned(),
+            ));
         }
         for (field, value) in [
             ("kernel", &self.requires.kernel),

@@ -49,7 +49,7 @@ fn capabilities_are_known_by_name_and_others_are_kept() {
 fn errors_are_one_line_and_name_the_thing() {
     let with = |path: &str, new: serde_json::Value| {
         let mut value = least();
-        *value.pointer_mut(path).expect("path") = new;
+        value[path.trim_start_matches('/')] = new;
         value.to_string()
     };
     for (text, expected) in [
@@ -72,6 +72,14 @@ fn errors_are_one_line_and_name_the_thing() {
         (
             with("/operations", json!({})),
             "manifest: `operations.run` is missing",
+        ),
+        (
+            with("/persistent", json!(true)),
+            "manifest: `operations.serve` is missing",
+        ),
+        (
+            with("/capabilities", json!(["network", "alerts"])),
+            "manifest: only persistent modules have the capability `alerts`;",
         ),
         (
             with("/operations", json!({"run": {"result": {"allOf": []}}})),

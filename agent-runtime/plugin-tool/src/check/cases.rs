@@ -2,7 +2,7 @@
 
 use super::calls::name_of;
 use super::invent::Inventor;
-use super::{Subject, Verdict};
+use super::{Promise, Subject, Verdict};
 use mig_host::{Diagnosis, Ending, Operation, Outcome};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -18,16 +18,17 @@ const INVENTIONS: usize = 40;
 /// Longest quotation of an input, in characters.
 const QUOTED: usize = 200;
 
-/// What is promised, and how it is tried.
-type Promise = (&'static str, fn(&Subject) -> Verdict);
-
-/// All promises.
-pub const ALL: [Promise; 12] = [
+/// What every module promises.
+pub const ALL: [Promise; 5] = [
     ("describe answers the manifest", describe),
     ("options gives help", help),
     ("options refuses an unknown option", unknown_option),
     ("validate lists complaints", validate),
     ("validate refuses parameters of a wrong type", wrong_types),
+];
+
+/// What those promise that run once.
+pub const ONE_SHOT: [Promise; 6] = [
     ("run ends with a result that fits its schema", results),
     ("print makes lines of a result", print),
     (
@@ -37,10 +38,12 @@ pub const ALL: [Promise; 12] = [
     ("a run makes no system call beyond its capabilities", calls),
     ("a run stops when its output is full", full),
     ("a cancelled run ends within 100 ms", cancel),
-    ("invented input never crashes an operation", inventions),
 ];
 
-fn declared(subject: &Subject, operation: Operation) -> Result<(), Verdict> {
+/// What takes longest.
+pub const LAST: [Promise; 1] = [("invented input never crashes an operation", inventions)];
+
+pub fn declared(subject: &Subject, operation: Operation) -> Result<(), Verdict> {
     if subject.manifest.has_operation(operation.as_str()) {
         Ok(())
     } else {
@@ -49,19 +52,19 @@ fn declared(subject: &Subject, operation: Operation) -> Result<(), Verdict> {
 }
 
 /// The answer, or a verdict when there is none.
-fn answer(outcome: Outcome) -> Result<Value, Verdict> {
+pub fn answer(outcome: Outcome) -> Result<Value, Verdict> {
     match outcome.ending {
         Ending::Done => Ok(outcome.answer),
         _ => Err(Verdict::Broken(outcome.reason.unwrap_or_default())),
     }
 }
 
-fn quoted(value: &Value) -> String {
+pub fn quoted(value: &Value) -> String {
     value.to_string().chars().take(QUOTED).collect()
 }
 
 /// `?` for verdicts.
-fn settled(attempt: impl FnOnce() -> Result<Verdict, Verdict>) -> Verdict {
+pub fn settled(attempt: impl FnOnce() -> Result<Verdict, Verdict>) -> Verdict {
     attempt().unwrap_or_else(|verdict| verdict)
 }
 
@@ -192,18 +195,25 @@ fn print(subject: &Subject) -> Verdict {
         let mut lines = 0;
         for input in &subject.parameters {
             let result = answer(subject.call(Operation::Run, input.clone()))?;
-            for found_only in [true, false] {
-                let input = json!({"result": result, "foundonly": found_only});
-                let answer = answer(subject.call(Operation::Print, input))?;
-                let list = answer["lines"].as_array();
-                if !list.is_some_and(|lines| lines.iter().all(Value::is_string)) {
-                    return Err(Verdict::Broken(format!("it answers {}", quoted(&answer))));
-                }
-                lines += list.map_or(0, Vec::len);
-            }
+            lines += lines_of(subject, &result)?;
         }
         Ok(Verdict::Kept(format!("{lines} lines")))
     })
+}
+
+/// How many lines the printer makes of a result.
+pub fn lines_of(subject: &Subject, result: &Value) -> Result<usize, Verdict> {
+    let mut lines = 0;
+    for found_only in [true, false] {
+        let input = json!({"result": result, "foundonly": found_only});
+        let answer = answer(subject.call(Operation::Print, input))?;
+        let list = answer["lines"].as_array();
+        if !list.is_some_and(|lines| lines.iter().all(Value::is_string)) {
+            return Err(Verdict::Broken(format!("it answers {}", quoted(&answer))));
+        }
+        lines += list.map_or(0, Vec::len);
+    }
+    Ok(lines)
 }
 
 /// What the runs with the known parameters left behind.

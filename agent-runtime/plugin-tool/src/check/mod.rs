@@ -3,6 +3,7 @@
 mod calls;
 mod cases;
 mod invent;
+mod serving;
 
 use crate::arguments::Check;
 use crate::error::Error;
@@ -34,7 +35,7 @@ pub fn run(options: &Check) -> Result<String, Error> {
     let subject = Subject::load(&bytes, manifest, options)?;
     let mut report = String::new();
     let (mut total, mut broken) = (0, 0);
-    for (promise, attempt) in cases::ALL {
+    for (promise, attempt) in promises(&subject.manifest) {
         let verdict = attempt(&subject);
         let (word, detail) = match &verdict {
             Verdict::Kept(detail) => ("ok", detail),
@@ -58,17 +59,31 @@ pub fn run(options: &Check) -> Result<String, Error> {
     }
 }
 
+/// What is promised, and how it is tried.
+type Promise = (&'static str, fn(&Subject) -> Verdict);
+
+/// The promises of a module of its kind, in the order they are tried.
+fn promises(manifest: &Manifest) -> Vec<Promise> {
+    let of_its_kind = match manifest.persistent {
+        true => &serving::PERSISTENT[..],
+        false => &cases::ONE_SHOT[..],
+    };
+    [&cases::ALL[..], of_its_kind, &cases::LAST[..]].concat()
+}
+
 /// The plugin under test.
 pub struct Subject {
     pub manifest: Manifest,
     /// Parameters of a run that is expected to end well.
     pub parameters: Vec<Value>,
+    /// What a persistent module is started with.
+    configuration: Value,
     store: ModuleStore,
     /// Wall time of every operation.
     wall: Duration,
     /// The store loads from a copy, so that any file can be checked, wherever
     /// it lies and whoever may write there.
-    _copy: tempfile::TempDir,
+    copy: tempfile::TempDir,
 }
 
 /// An outcome and how long it took.
@@ -102,13 +117,23 @@ impl Subject {
             Some(text) => vec![serde_json::from_str(text).map_err(Error::Parameters)?],
             None => examples(&manifest),
         };
+        let configuration = match &options.configuration {
+            Some(text) => serde_json::from_str(text).map_err(Error::Configuration)?,
+            None => serde_json::json!({}),
+        };
         Ok(Self {
             manifest,
             parameters,
+            configuration,
             store,
             wall: Duration::from_secs(options.wall.max(1)),
-            _copy: copy,
+            copy,
         })
+    }
+
+    /// Where a persistent module may keep files.
+    pub fn directory(&self) -> std::path::PathBuf {
+        self.copy.path().join("state")
     }
 
     /// Runs one operation to its end.

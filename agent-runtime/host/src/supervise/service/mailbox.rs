@@ -83,6 +83,16 @@ impl Mailbox {
         }
     }
 
+    /// Tells the module something of a kind that it cannot know, as a newer host
+    /// may. For checking modules, not for using them: it has to pass over that.
+    pub fn something_strange(&self) {
+        let mut state = self.lock();
+        if state.ready.is_some() {
+            message::append(&mut state.letters, Kind::Strange, 0, b"\xff");
+            self.0.wake.raise();
+        }
+    }
+
     /// There is room for alerts of the module again, or another alert for it.
     pub fn wake(&self) {
         self.lock().woken = true;

@@ -3,6 +3,7 @@
 mod alerts;
 mod asking;
 mod ending;
+mod hostile;
 mod jail;
 mod plugin;
 mod served;
