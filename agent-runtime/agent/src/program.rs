@@ -13,7 +13,7 @@ use crate::daemon::Start;
 use crate::explain;
 use crate::invocation::{HELP, Invocation, InvocationError, Task};
 use crate::persistent::foreground;
-use crate::record::tell;
+use crate::record::tell::{self, TellError, Wanted};
 use crate::settings::Settings;
 use crate::status::query;
 use crate::{VERSION, detach, identity, imprint, local, sys};
@@ -88,12 +88,7 @@ pub fn run(statics: &[StaticModule]) -> ExitCode {
                 &mut io::stdout().lock(),
             ))
         }
-        Task::History(wanted) => ended(tell::history(
-            &settings.run_directory,
-            &wanted,
-            &mut io::BufWriter::new(io::stdout().lock()),
-            &mut io::stderr().lock(),
-        )),
+        Task::History(wanted) => history(&settings, &wanted),
         Task::Explain { file, json } => {
             log_if(invocation.debug, &settings);
             let store = ModuleStore::open(statics, &settings.modules);
@@ -274,6 +269,18 @@ fn ended<E: Display>(outcome: Result<bool, E>) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => fail(error),
+    }
+}
+
+fn history(settings: &Settings, wanted: &Wanted) -> ExitCode {
+    let mut output = io::BufWriter::new(io::stdout().lock());
+    let mut remarks = io::stderr().lock();
+    match tell::history(&settings.run_directory, wanted, &mut output, &mut remarks) {
+        // Whoever asked has seen enough.
+        Err(TellError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        outcome => ended(outcome),
     }
 }
 

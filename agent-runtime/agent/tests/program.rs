@@ -209,6 +209,10 @@ async fn the_status_page_tells_and_only_the_identity_stops() {
         !page.contains(secret) && !page.contains("amqp://"),
         "{page}"
     );
+    assert!(
+        page.contains("<td>owner&#39;s record</td><td>") && page.contains(" bytes) in "),
+        "{page}"
+    );
     let rebound = {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         write!(

@@ -312,6 +312,17 @@ async fn history_needs_neither_relay_nor_agent_and_notices_changes() {
     for line in lines.lines() {
         serde_json::from_str::<Value>(line).unwrap();
     }
+    // Whoever reads it may stop at any time.
+    let mut cut = Command::new(env!("CARGO_BIN_EXE_mig-agent"))
+        .arg("-c")
+        .arg(site.configuration())
+        .args(["history", "-full"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(cut.stdout.take());
+    assert!(cut.wait().unwrap().success());
     // Somebody is not content with what it says.
     let file = record_of(&site).join("operations-000000000001.jsonl");
     let kept = std::fs::read_to_string(&file).unwrap();
