@@ -27,10 +27,14 @@ pub(crate) mod kind {
     pub(crate) const REPLACE: u16 = 1329;
 }
 
-/// True for what tells of an event: those of a range of their own, and two that
-/// are older than it.
+/// True for what tells of an event: those of a range of their own, but for the
+/// kernel's question to its daemon, and two that are older than the range.
 pub(crate) fn is_record(kind: u16) -> bool {
-    kind >= kind::FIRST_RECORD || matches!(kind, kind::USER | kind::LOGIN)
+    match kind {
+        kind::REPLACE => false,
+        kind::USER | kind::LOGIN => true,
+        other => other >= kind::FIRST_RECORD,
+    }
 }
 
 /// Bytes of a message's header.

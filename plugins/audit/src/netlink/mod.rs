@@ -196,7 +196,7 @@ impl Socket {
             match datagram.and_then(Message::read) {
                 // Answers nobody waits for any more, and the kernel's question
                 // whether this end is alive, which needs no answer.
-                Some(message) if !is_record(message.kind) || message.kind == kind::REPLACE => {}
+                Some(message) if !is_record(message.kind) => {}
                 Some(message) => take(message.kind, message.payload),
                 None => self.losses.unreadable += 1,
             }
