@@ -197,13 +197,13 @@ impl Reader {
         }))
     }
 
-    /// Gives memory back that was needed for more than there is now.
+    /// Gives memory back, unless it holds the beginning of a frame.
     pub(crate) fn shrink(&mut self) {
-        if self.start > 0 {
-            self.buffer.drain(..self.start);
+        if self.start == self.buffer.len() {
+            self.buffer.clear();
             self.start = 0;
+            self.buffer.shrink_to(IDLE);
         }
-        self.buffer.shrink_to(IDLE);
     }
 
     /// Says whether the stream may end here.

@@ -23,6 +23,9 @@ const WINDOW: u64 = 256 << 10;
 /// else.
 const PER_SECOND: u32 = 64 << 20;
 
+/// Deepest nesting of an alert that is masked, as of payloads.
+const MAX_DEPTH: usize = 32;
+
 const NOT_UTF8: &str = "not UTF-8";
 const UNDECLARED: &str =
     "not what the manifest declares for alerts, and so nothing that may leave in privacy mode";
@@ -81,6 +84,9 @@ impl Alerts {
             return Ok(text.to_owned());
         };
         let schema = schema.as_ref().ok_or(UNDECLARED)?;
+        if depth(text) > MAX_DEPTH {
+            return Err(UNDECLARED);
+        }
         let alert: Value = serde_json::from_str(text).map_err(|_| UNDECLARED)?;
         if !alert.is_object() || schema.validate(&alert, Strictness::PrivateResult).is_err() {
             return Err(UNDECLARED);
@@ -160,6 +166,27 @@ impl Alerts {
             );
         }
     }
+}
+
+/// How deep the brackets of a JSON text are nested: looking at one takes stack
+/// for each level.
+fn depth(text: &str) -> usize {
+    let (mut level, mut deepest) = (0usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                level += 1;
+                deepest = deepest.max(level);
+            }
+            b'}' | b']' if !in_string => level = level.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 #[cfg(test)]
@@ -256,6 +283,11 @@ mod tests {
             r#"{"user":7}"#,
             r#"["alice"]"#,
             "alice",
+            &format!(
+                r#"{{"user":"x","more":{}{}}}"#,
+                "[".repeat(40),
+                "]".repeat(40)
+            ),
         ] {
             alerts.accept(text.as_bytes()).expect("within the credit");
         }
@@ -266,7 +298,18 @@ mod tests {
         };
         let masked: Value = serde_json::from_str(only).expect("JSON");
         assert_eq!(masked, serde_json::json!({"user": "masked", "count": 3}));
-        assert_eq!(alerts.take_dropped(), [(UNDECLARED, 3)]);
+        assert_eq!(alerts.take_dropped(), [(UNDECLARED, 4)]);
+    }
+
+    #[test]
+    fn brackets_in_texts_are_no_depth() {
+        for (text, expected) in [
+            (r#"{"a":[{}],"b":{}}"#, 3),
+            (r#"{"a":"[[[[\"{{{{","b":[]}"#, 2),
+            ("]]]][", 1),
+        ] {
+            assert_eq!(depth(text), expected, "{text}");
+        }
     }
 
     #[test]

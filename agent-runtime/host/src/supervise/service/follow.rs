@@ -169,9 +169,9 @@ impl<'a> Follow<'a> {
     /// The next moment at which the clocks matter.
     fn next_deadline(&self) -> Option<Instant> {
         let signs = (!self.stopping()).then(|| self.signs.next());
-        let credit = match self.stopping() {
-            true => None,
-            false => self.incoming.alerts.next_credit(),
+        let credit = match &self.worker.request {
+            Some(_) => self.incoming.alerts.next_credit(),
+            None => None,
         };
         [signs, credit, self.kill_at, self.incoming.next_report()]
             .into_iter()

@@ -114,6 +114,11 @@ impl<'a> Incoming<'a> {
         self.reader.finish().map_err(|error| error.to_string())
     }
 
+    /// Whether the guards around it stood.
+    pub(super) fn started(&self) -> bool {
+        self.sandbox.is_some()
+    }
+
     /// Whether it is ready for the alerts of other modules.
     pub(super) fn takes_alerts(&self) -> bool {
         self.attending && self.manifest.needs(&Capability::Alerts)

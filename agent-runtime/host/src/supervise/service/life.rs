@@ -96,10 +96,13 @@ pub(super) fn reason(
             "did not end within {} after it was asked to, and was killed",
             seconds(pace.grace)
         ),
-        Some(Intervention::Asked) if incoming.code.is_some() || end.fault.is_none() => {
-            "ended as it was asked to".to_owned()
-        }
-        _ => by_itself(job, incoming, end),
+        Some(Intervention::Asked) => match incoming.code {
+            Some(code::OK | code::CANCELLED) => "ended as it was asked to".to_owned(),
+            // It had not even begun.
+            None if !incoming.started() => "ended as it was asked to".to_owned(),
+            _ => format!("was asked to end, and {}", by_itself(job, incoming, end)),
+        },
+        None => by_itself(job, incoming, end),
     };
     format!("module `{name}` {what}")
 }

@@ -18,6 +18,11 @@ use crate::sys::event::Event;
 /// Queries that may be open at once: each answer may be as large as the output
 /// limit.
 const MAX_OPEN: usize = 16;
+/// Bytes that may wait for a module that does not read them.
+const MAX_BACKLOG: usize = 16 << 20;
+/// With so many bytes waiting, news of the surroundings can wait as well, until
+/// only the latest count.
+const BUSY: usize = 64 << 10;
 
 /// The way to one persistent module, whether it runs or not. Clones share it;
 /// one [`ModuleStore::serve`](crate::ModuleStore::serve) at a time uses it.
@@ -41,7 +46,11 @@ struct State {
     open: HashMap<u64, Arc<Slot>>,
     /// Messages that the serving thread has not fetched yet.
     letters: Vec<u8>,
+    /// Bytes that it has fetched, and that the module has not read yet.
+    backlog: usize,
     surroundings: Option<Value>,
+    /// The module has not been told of them.
+    moved: bool,
     woken: bool,
 }
 
@@ -73,14 +82,10 @@ impl Mailbox {
     /// `{"hostname":"…","environment":{…},"tags":{…}}`. One that is started
     /// later starts with it.
     pub fn surroundings(&self, surroundings: Value) {
-        // What cannot be sent would be a start that fails as well, and says so.
-        let payload = encode(&surroundings).unwrap_or_default();
         let mut state = self.lock();
         state.surroundings = Some(surroundings);
-        if state.ready.is_some() && !payload.is_empty() {
-            message::append(&mut state.letters, Kind::Surroundings, 0, &payload);
-            self.0.wake.raise();
-        }
+        state.moved = true;
+        self.0.wake.raise();
     }
 
     /// Tells the module something of a kind that it cannot know, as a newer host
@@ -124,6 +129,12 @@ impl Mailbox {
                 ready.manifest.name
             ));
         }
+        if state.backlog + state.letters.len() + payload.len() > MAX_BACKLOG {
+            return Err(format!(
+                "module `{}` does not read what it is asked; ask again later",
+                ready.manifest.name
+            ));
+        }
         state.last_query += 1;
         let number = state.last_query;
         state.open.insert(number, Arc::clone(slot));
@@ -155,13 +166,23 @@ impl Mailbox {
             unsent.append(&mut state.letters);
             state.letters = Vec::new();
         }
+        if state.moved && state.ready.is_some() && unsent.len() < BUSY {
+            state.moved = false;
+            // What cannot be sent is a start that fails, and says so.
+            if let Some(Ok(payload)) = state.surroundings.as_ref().map(encode) {
+                message::append(unsent, Kind::Surroundings, 0, &payload);
+            }
+        }
+        state.backlog = unsent.len();
         std::mem::take(&mut state.woken)
     }
 
     /// The latest description of the machine, if there is a later one than that
-    /// of the job.
+    /// of the job, for a module that is about to be started.
     pub(super) fn latest_surroundings(&self) -> Option<Value> {
-        self.lock().surroundings.clone()
+        let mut state = self.lock();
+        state.moved = false;
+        state.surroundings.clone()
     }
 
     /// Queries may come.

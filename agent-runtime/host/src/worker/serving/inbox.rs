@@ -126,9 +126,11 @@ impl Inbox {
                 self.signal(&mut state);
                 return Some(found);
             }
+            // What came may be for another thread, which waits at the
+            // descriptor.
+            self.signal(&mut state);
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             if looked && left.is_some_and(|left| left.is_zero()) {
-                self.signal(&mut state);
                 return None;
             }
             looked = true;

@@ -112,6 +112,33 @@ fn without_room_the_module_waits_and_still_answers() {
     assert!(dropped.is_some_and(|count| count > 0), "{:?}", seen.events);
 }
 
+/// A thread waits for credit and reads what is meant for the other, which waits
+/// at the descriptor.
+#[test]
+fn messages_reach_a_module_that_polls_while_another_thread_waits_for_room() {
+    let source = Source {
+        before: FLOOD,
+        begin: "pthread_t thread; pthread_create(&thread, 0, flood, 0);",
+        patience: "0",
+        turn: "if (!came) { struct pollfd fd = {service->descriptor(service->context), POLLIN, 0};
+            poll(&fd, 1, -1); }",
+        ..Source::default()
+    };
+    let setting = Setting {
+        room: Some(0),
+        ..Setting::default()
+    };
+    let Some(served) = Served::plugin(&source, setting) else {
+        return;
+    };
+    served.until_ready();
+    for _ in 0..200 {
+        let answer = served.ask(json!({"say": "there?"}));
+        assert!(answer.answer.flag("success"), "{:?}", answer.reason);
+    }
+    assert_eq!(served.pids().len(), 1);
+}
+
 /// The only thread of the module waits for room, longer than its life.
 #[test]
 fn waiting_for_room_is_no_missing_sign_of_life() {

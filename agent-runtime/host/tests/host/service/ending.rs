@@ -218,6 +218,28 @@ fn a_cancel_lets_the_module_clean_up() {
 }
 
 #[test]
+fn what_goes_wrong_at_the_end_is_said() {
+    for (end, part) in [
+        (
+            "return MIG_CODE_IO;",
+            "was asked to end, and failed: reading or writing failed",
+        ),
+        ("abort();", "was asked to end, and crashed (SIGABRT)"),
+    ] {
+        let source = Source {
+            end,
+            ..Source::default()
+        };
+        let Some(served) = Served::plugin(&source, Setting::default()) else {
+            return;
+        };
+        served.until_ready();
+        let ends = ends_in(&served.stop());
+        assert_eq!(ends, [(format!("module `cserve` {part}"), None)]);
+    }
+}
+
+#[test]
 fn who_does_not_end_in_time_is_killed() {
     let source = Source {
         begin: "signal(SIGTERM, SIG_IGN);",
