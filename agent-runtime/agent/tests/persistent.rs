@@ -167,6 +167,23 @@ async fn a_running_module_answers_several_actions_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_that_an_earlier_agent_left_is_answered_by_the_next() {
+    let (mut setup, mut agent) = Setup::watching("").await;
+    let until = setup.site.path("until");
+    let action = setup
+        .site
+        .signed("watcher", json!({"order": "wait", "until": until}));
+    setup.site.send(1, action).await;
+    // The second is answered, so the first has been asked before.
+    setup.ask(2, "watcher", json!({"order": "say"})).await;
+    agent.kill();
+    std::fs::write(&until, "").unwrap();
+    let _next = setup.site.agent_with_test_modules();
+    let answer = setup.site.answer(1).await;
+    assert_eq!(answer.status, CommandStatus::Success, "{}", errors(&answer));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_query_that_takes_too_long_is_a_timeout_and_costs_the_module_nothing() {
     let (mut setup, _agent) = Setup::watching("moduletimeout = 1s").await;
     let never = setup.site.path("never");

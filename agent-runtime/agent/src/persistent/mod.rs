@@ -40,6 +40,8 @@ const STACK: usize = 256 << 10;
 /// When the agent ends: time for the module that takes alerts to take the last
 /// ones.
 const LAST_ALERTS: Duration = Duration::from_secs(3);
+/// Most time a question waits for a module that is just being started.
+const EARLY: Duration = Duration::from_secs(20);
 /// Directory below the run directory that holds those of the modules.
 const STATE: &str = "modules";
 
@@ -258,7 +260,7 @@ impl Persistent {
         }
     }
 
-    /// Asks a running module.
+    /// Asks a running module, or one that is about to run.
     ///
     /// # Errors
     /// Why it is not asked, in one line.
@@ -272,6 +274,9 @@ impl Persistent {
         let slot = self.slots.iter().find(|slot| *slot.name == *module);
         let slot = slot.ok_or_else(|| not_running(module, "it is not part of this agent"))?;
         let file = self.file(module).display().to_string();
+        let asked = Instant::now();
+        slot.wait_for_start(wall.min(EARLY), cancel);
+        let wall = wall.saturating_sub(asked.elapsed());
         if let Some(reason) = slot.why_not(&file, self.privacy) {
             return Err(not_running(module, &reason));
         }

@@ -1,10 +1,10 @@
 //! One persistent module as the agent sees it: where it stands, and what the
 //! owner of the machine is shown of it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mig_host::{Mailbox, ServiceEvent};
+use mig_host::{Cancel, Mailbox, ServiceEvent};
 use mig_protocol::Time;
 use serde_json::Value;
 
@@ -12,6 +12,8 @@ use serde_json::Value;
 /// again: one that comes and goes shall look like that, and not like another
 /// agent each time.
 const HEALTHY: Duration = Duration::from_secs(600);
+/// How often somebody who waits looks whether it was called off.
+const LOOK: Duration = Duration::from_millis(100);
 /// Longest reason in a heartbeat, in characters.
 const REASON: usize = 200;
 /// Longest line of what a module reports, in characters.
@@ -48,6 +50,7 @@ pub(crate) struct Slot {
     pub(crate) takes_alerts: bool,
     pub(crate) mailbox: Mailbox,
     seen: Mutex<Seen>,
+    changed: Condvar,
 }
 
 #[derive(Debug)]
@@ -84,6 +87,7 @@ impl Slot {
                 alerts_dropped: 0,
                 lines_left_out: 0,
             }),
+            changed: Condvar::new(),
         }
     }
 
@@ -98,6 +102,7 @@ impl Slot {
         seen.ready = None;
         seen.failed = false;
         seen.reported.clear();
+        self.changed.notify_all();
         new
     }
 
@@ -113,6 +118,23 @@ impl Slot {
     /// Whether it takes queries and alerts.
     pub(crate) fn is_running(&self) -> bool {
         self.lock().state == State::Running
+    }
+
+    /// Waits while the module is on its way for the first time, at most so long
+    /// and not when `cancel` is thrown: right after the agent's start a question
+    /// shall not fail for being early.
+    pub(crate) fn wait_for_start(&self, longest: Duration, cancel: &Cancel) {
+        let end = Instant::now() + longest;
+        let mut seen = self.lock();
+        let coming =
+            |seen: &Seen| matches!(seen.state, State::Unknown | State::Starting) && !seen.failed;
+        while coming(&seen) && Instant::now() < end && !cancel.is_cancelled() {
+            seen = self
+                .changed
+                .wait_timeout(seen, LOOK)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
     }
 
     /// Keeps what happened.
@@ -149,6 +171,7 @@ impl Slot {
             }
             ServiceEvent::Sandbox(_) | ServiceEvent::Stored(_) | ServiceEvent::Log { .. } => {}
         }
+        self.changed.notify_all();
     }
 
     /// Why it takes no queries, when nothing runs that could say so itself.
@@ -296,6 +319,30 @@ mod tests {
         slot.note(&ServiceEvent::Ready);
         assert_eq!(said(false), "failing: it crashed");
         assert_eq!(said(true), "failing");
+    }
+
+    #[test]
+    fn who_asks_early_waits_for_the_start_and_no_longer() {
+        let slot = Arc::new(slot());
+        let asking = Arc::clone(&slot);
+        let asker = std::thread::spawn(move || {
+            asking.wait_for_start(Duration::from_secs(60), &Cancel::new());
+            asking.is_running()
+        });
+        slot.set(State::Starting);
+        slot.note(&ServiceEvent::Ready);
+        assert!(asker.join().unwrap());
+        // One that has failed before is not waited for, nor is one that nobody
+        // asks any more.
+        slot.note(&ended("it crashed"));
+        slot.note(&ServiceEvent::Started { pid: 8 });
+        slot.wait_for_start(Duration::from_secs(3600), &Cancel::new());
+        slot.set(State::Starting);
+        let cancel = Cancel::new();
+        cancel.cancel();
+        slot.wait_for_start(Duration::from_secs(3600), &cancel);
+        slot.wait_for_start(Duration::from_millis(1), &Cancel::new());
+        assert!(!slot.is_running());
     }
 
     #[test]
