@@ -65,8 +65,10 @@ impl Record {
     /// again with every entry: nothing about it stops an agent.
     pub fn open(run_directory: &Path, size: u64, clock: Arc<dyn Clock>) -> Self {
         let directory = run_directory.join(DIRECTORY);
-        let [operations, refusals, alerts] =
-            PARTS.map(|(name, share)| Stream::new(name, directory.clone(), size / 8 * share));
+        let [operations, refusals, alerts] = PARTS.map(|(name, share)| {
+            let durable = name == PARTS[0].0;
+            Stream::new(name, directory.clone(), size / 8 * share, durable)
+        });
         let record = Self {
             operations: Mutex::new(operations),
             refusals: Mutex::new((Refusals::default(), refusals)),

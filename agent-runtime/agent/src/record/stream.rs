@@ -34,6 +34,8 @@ pub(super) struct Stream {
     pub name: &'static str,
     directory: PathBuf,
     budget: u64,
+    /// New files are on the disk before they are used.
+    durable: bool,
     /// The chain as this process knows it, files or not.
     next: u64,
     head: Sum,
@@ -63,11 +65,12 @@ impl Open {
 }
 
 impl Stream {
-    pub(super) fn new(name: &'static str, directory: PathBuf, budget: u64) -> Self {
+    pub(super) fn new(name: &'static str, directory: PathBuf, budget: u64, durable: bool) -> Self {
         Self {
             name,
             directory,
             budget,
+            durable,
             next: 1,
             head: NOTHING,
             open: None,
@@ -229,8 +232,11 @@ impl Stream {
     /// A new file, to begin with the next line.
     fn begin(&mut self) -> io::Result<()> {
         let file = segments::open(&self.directory, self.name, self.next)?;
-        // A file that appears without its name on the disk would be a gap.
-        File::open(&self.directory)?.sync_all()?;
+        if self.durable {
+            // What is forced into a file is worth little while the file has no
+            // name on the disk.
+            File::open(&self.directory)?.sync_all()?;
+        }
         let meta = file.metadata()?;
         let segment = Segment {
             first: self.next,
@@ -238,7 +244,8 @@ impl Stream {
         };
         match &mut self.open {
             Some(open) => {
-                // What the next file follows must be there when it is.
+                // What the next file follows must be there when it is: after a
+                // power cut a gap would look like somebody's work.
                 open.file.sync_data()?;
                 open.file = file;
                 open.inode = meta.ino();
