@@ -16,6 +16,8 @@ pub fn named(name: &str) -> Option<fn(&[u8])> {
         "serving" => mig_host::fuzz_serving,
         "configuration" => configuration,
         "netlink" | "procnet" => return crate::netstat::named(name),
+        "auditrules" => mig_module_audit::fuzzing::rules,
+        "auditmessage" => mig_module_audit::fuzzing::messages,
         "auditrecord" => mig_module_audit::fuzzing::audit_records,
         "scribe" => mig_module_scribe::fuzzing::document,
         "probes" => crate::probes::probes,

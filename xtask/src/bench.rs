@@ -32,6 +32,12 @@ enum Subject {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// The audit module at ten thousand events a second, beside auditd. As root.
+    Audit {
+        /// Arguments of the bench program; `--help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Whole investigations with one agent: process start, signing, TLS,
     /// scheduling, the agent's checks, its worker, and printing.
     Investigation {
@@ -52,6 +58,14 @@ pub fn run(options: &Options) -> Outcome<()> {
         Subject::Memory { arguments } => {
             packages::for_benches();
             program("memory-bench", &["-p", "mig-plugin-memory"], arguments)
+        }
+        Subject::Audit { arguments } => {
+            packages::for_benches();
+            program(
+                "audit-bench",
+                &["--features", "mig-agent/modaudit"],
+                arguments,
+            )
         }
         Subject::Investigation { runs } => investigation((*runs).max(1)),
     }

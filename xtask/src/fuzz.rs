@@ -29,6 +29,8 @@ const TARGETS: &[&str] = &[
     "programs",
     "spool",
     "auditrecord",
+    "auditrules",
+    "auditmessage",
 ];
 
 const INSTRUMENTATION: &str = "-Cpasses=sancov-module \
