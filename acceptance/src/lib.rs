@@ -9,12 +9,14 @@ mod configuration;
 mod port;
 mod process;
 mod programs;
+mod sink;
 mod site;
 
 pub use configuration::Configuration;
 pub use port::free_port;
 pub use process::Process;
 pub use programs::{PLUGINS, Programs};
+pub use sink::Sink;
 pub use site::{Investigator, Ports, Site};
 
 /// What goes wrong, as one line for the person who runs it.

@@ -8,8 +8,10 @@ use crate::Outcome;
 /// What a site runs, beside the agent.
 const TOOLS: [&str; 4] = ["mig-server", "mig", "mig-agent-search", "mig-plugin"];
 /// The modules, each of which is built as a plugin file too.
-pub const PLUGINS: [&str; 12] = [
+pub const PLUGINS: [&str; 14] = [
     "agentdestroy",
+    "audit",
+    "dispatch",
     "example",
     "examplepersist",
     "file",

@@ -162,6 +162,7 @@ fn every_module_of_the_default_pack_answers_for_its_help() {
     // Those that have a command line.
     for module in [
         "file",
+        "fswatch",
         "netstat",
         "ping",
         "pkg",

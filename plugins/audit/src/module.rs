@@ -31,7 +31,8 @@ impl Module for AuditModule {
     }
 
     fn options(words: &[String], _: Defaults) -> Result<Options<Parameters>, Failure> {
-        if Words::ask_for_help(words) {
+        // No word at all is the usual query.
+        if !words.is_empty() && Words::ask_for_help(words) {
             return Ok(Options::Help(HELP.into()));
         }
         let mut words = Words::new(words);

@@ -1,6 +1,7 @@
 //! What holds for the declared result of every module in extra privacy mode:
 //! filled with secrets in every field, nothing but what was reviewed survives.
 
+mod alerts;
 mod fields;
 mod hostile;
 mod parrot;

@@ -19,6 +19,11 @@ fn parrot(module: &str, directory: &Path) {
     // It needs no rights to repeat what it is told, nor may it ask for any.
     manifest["name"] = format!("parrot-{module}").into();
     manifest["capabilities"] = json!([]);
+    // It answers and ends; what is declared of results is the same for queries.
+    manifest["persistent"] = json!(false);
+    if let Some(operations) = manifest["operations"].as_object_mut() {
+        operations.remove("serve");
+    }
     let bytes = serde_json::to_vec(&manifest).expect("JSON");
     let mut list = String::new();
     for byte in bytes {

@@ -3,9 +3,12 @@
 //! it a decision.
 
 /// By module: the place in its result, and the reason.
-pub const OPEN_TEXTS: [(&str, &[(&str, &str)]); 10] = [
+pub const OPEN_TEXTS: [(&str, &[(&str, &str)]); 14] = [
     ("agentdestroy", &[]),
+    ("audit", &[]),
+    ("dispatch", &[]),
     ("example", &[("elements.lookeduphost.{}", ASKED)]),
+    ("examplepersist", &[("elements.string", ASKED)]),
     (
         "file",
         &[
@@ -28,6 +31,7 @@ pub const OPEN_TEXTS: [(&str, &[(&str, &str)]); 10] = [
             ("statistics.exectime", TIME),
         ],
     ),
+    ("fswatch", &[]),
     (
         "memory",
         &[

@@ -5,6 +5,7 @@ mod agent_modes;
 mod found;
 mod local;
 mod modules;
+mod persistent;
 mod plugins;
 mod privacy;
 mod selection;

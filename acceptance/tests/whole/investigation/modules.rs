@@ -16,9 +16,10 @@ use crate::setup::database::Database;
 use crate::setup::{AGENT, PATIENCE, Said, Whole, files, files_with};
 
 /// The pack of an agent for which nothing else was said.
-const DEFAULT_PACK: [&str; 8] = [
+const DEFAULT_PACK: [&str; 9] = [
     "agentdestroy",
     "file",
+    "fswatch",
     "netstat",
     "ping",
     "pkg",
