@@ -243,7 +243,7 @@ mod tests {
         assert!(!error.contains('\n'), "{error}");
         assert!(
             error.starts_with(
-                "MODULETAGS: unknown word `modfoo`; there are modnodefaults, modagentdestroy, moddefaults, "
+                "MODULETAGS: unknown word `modfoo`; there are modnodefaults, modagentdestroy, modaudit, "
             ),
             "{error}"
         );
