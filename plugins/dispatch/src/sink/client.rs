@@ -177,6 +177,7 @@ fn reply(outcome: Result<Response<ureq::Body>, ureq::Error>) -> Result<Reply, St
 fn describe(error: &ureq::Error) -> String {
     let text = match error {
         ureq::Error::Timeout(_) => "no answer in time".to_owned(),
+        ureq::Error::Io(error) => error.to_string(),
         other => other.to_string(),
     };
     match text.contains("certificate") {

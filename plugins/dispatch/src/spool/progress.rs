@@ -5,7 +5,7 @@
 use super::format::number64;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Numbers in a slot, without the checksum.
@@ -110,6 +110,7 @@ impl ProgressFile {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(path)?;
         let mut bytes = [0; 2 * SLOT];
         let mut length = 0;

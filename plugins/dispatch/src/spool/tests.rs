@@ -314,3 +314,60 @@ fn the_seeds_of_the_fuzz_target_are_read() {
     let progress = Progress::read(&fs::read(seeds.join("progress")).unwrap()).unwrap();
     assert_eq!(progress.position, 1);
 }
+
+/// A file system of one mebibyte, as long as this lives.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn new() -> Option<Self> {
+        let disk = Self(tempfile::tempdir().unwrap());
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+            .arg(disk.0.path())
+            .output();
+        let mounted = mounted.is_ok_and(|output| output.status.success());
+        mounted.then_some(disk)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _unmounted = std::process::Command::new("umount")
+            .arg(self.0.path())
+            .output();
+    }
+}
+
+#[test]
+fn a_full_disk_is_treated_like_a_full_buffer() {
+    let Some(disk) = SmallDisk::new() else {
+        return mig_testkit::skip("needs to mount a small file system");
+    };
+    let mut spool = open(disk.0.path());
+    let long = "x".repeat(50_000);
+    for number in 1..=60 {
+        let one = [alert(number, &format!("{number} {long}"))];
+        assert_eq!(spool.append(&one).unwrap(), 1);
+        balanced(&spool);
+    }
+    assert!(spool.progress().dropped > 30, "{:?}", spool.progress());
+    let left = drain(&mut spool);
+    assert!(left.last().unwrap().starts_with("60 "));
+    assert_eq!(spool.progress().damaged, 0);
+    drop(spool);
+
+    let waiting = disk.0.path().join("wait");
+    fs::create_dir(&waiting).unwrap();
+    let (mut spool, _) = Spool::open(&waiting, SIZE, WhenFull::Wait, 7).unwrap();
+    let mut stored = 0;
+    let error = loop {
+        match spool.append(&[alert(stored + 1, &long)]) {
+            Ok(count) => stored += count as u64,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    assert_eq!(drain(&mut spool).len() as u64, stored);
+    assert_eq!(spool.append(&[alert(stored + 1, &long)]).unwrap(), 1);
+    balanced(&spool);
+}

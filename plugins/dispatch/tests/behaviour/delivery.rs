@@ -173,3 +173,24 @@ fn alerts_of_before_the_start_are_delivered_once() {
     let wanted: Vec<String> = (0..=20).map(|n| record(&n.to_string())).collect();
     assert_eq!(server.bodies(21), wanted);
 }
+
+#[test]
+fn a_proxy_is_gone_through() {
+    let directory = tempfile::tempdir().unwrap();
+    // Takes the request for a tunnel, and what comes through it, alike.
+    let proxy = Server::with(Vec::new());
+    let address = format!("http://127.0.0.1:{}", proxy.port());
+    let service = start(
+        "http://collector.invalid/alerts",
+        directory.path(),
+        json!({"proxy": address}),
+    );
+    service.alert("audit", "1");
+    settled(&service, 1);
+    let requests = proxy.requests(1);
+    assert!(
+        requests[0].line.contains("collector.invalid"),
+        "{requests:?}"
+    );
+    assert_eq!(requests.last().unwrap().body, record("1"));
+}
