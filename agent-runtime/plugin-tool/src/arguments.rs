@@ -96,6 +96,9 @@ pub struct New {
     /// Directory of the SDK's source, `plugin-abi/sdk` of MIG
     #[arg(long, value_name = "DIR")]
     pub sdk: PathBuf,
+    /// One that watches for as long as the agent runs
+    #[arg(long)]
+    pub persistent: bool,
     /// Who publishes the module
     #[arg(long, value_name = "TEXT", default_value = "nobody yet")]
     pub publisher: String,

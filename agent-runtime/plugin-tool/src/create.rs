@@ -20,6 +20,20 @@ const FILES: [(&str, &str); 4] = [
     ("src/lib.rs", include_str!("../template/src/lib.rs")),
 ];
 
+/// The same for a persistent module.
+const PERSISTENT_FILES: [(&str, &str); 4] = [
+    ("Cargo.toml", include_str!("../template/Cargo.toml")),
+    (".gitignore", include_str!("../template/gitignore")),
+    (
+        "manifest.json",
+        include_str!("../template/persistent/manifest.json"),
+    ),
+    (
+        "src/lib.rs",
+        include_str!("../template/persistent/src/lib.rs"),
+    ),
+];
+
 /// Writes the files of the new module.
 pub fn run(options: &New) -> Result<String, Error> {
     let type_name = type_name(&options.name);
@@ -45,7 +59,11 @@ pub fn run(options: &New) -> Result<String, Error> {
     };
     std::fs::create_dir(directory).map_err(created)?;
     std::fs::create_dir(directory.join("src")).map_err(created)?;
-    for (path, template) in FILES {
+    let files = match options.persistent {
+        true => PERSISTENT_FILES,
+        false => FILES,
+    };
+    for (path, template) in files {
         let text = template
             .replace(TYPE, &type_name)
             .replace(NAME, &options.name)
