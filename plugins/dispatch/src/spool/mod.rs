@@ -97,7 +97,9 @@ impl Spool {
         if self.unreported.is_empty() {
             return false;
         }
-        let known = self.unreported.remove(&alert.number) == Some(alert.sum);
+        // Agents begin with 1: then this is a new one, or has never heard of
+        // anything stored, and sending twice is better than not at all.
+        let known = alert.number > 1 && self.unreported.remove(&alert.number) == Some(alert.sum);
         if !known {
             // The numbers of somebody else, or past what was written.
             self.unreported.clear();

@@ -98,6 +98,14 @@ fn examine(segment: &mut Segment, writer: u32) -> io::Result<(End, BTreeMap<u64,
         offset = after;
         next = next.max(entry.sequence.saturating_add(1));
         if entry.writer == writer {
+            // In a container each agent has the same process number: when the
+            // numbers begin anew, what was before is of another one.
+            if written
+                .last_key_value()
+                .is_some_and(|(last, _)| entry.number <= *last)
+            {
+                written.clear();
+            }
             written.insert(entry.number, entry.sum);
             if written.len() > MOST_UNREPORTED {
                 written.pop_first();

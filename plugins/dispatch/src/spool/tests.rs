@@ -249,6 +249,24 @@ fn what_a_killed_predecessor_stored_without_saying_so_is_known() {
     );
 }
 
+#[test]
+fn alerts_of_a_new_agent_with_the_old_one_s_process_number_are_new() {
+    let directory = tempfile::tempdir().unwrap();
+    let same = |number| alert(number, "the same text every time");
+    let mut spool = open(directory.path());
+    let old: Vec<Pending> = (1..=9).map(same).collect();
+    spool.append(&old).unwrap();
+    drop(spool);
+    let mut spool = open(directory.path());
+    assert!(!spool.knows(&same(1)) && !spool.knows(&same(2)));
+    let new: Vec<Pending> = (1..=4).map(same).collect();
+    spool.append(&new).unwrap();
+    drop(spool);
+    let mut spool = open(directory.path());
+    assert!(spool.knows(&same(4)), "of the same agent");
+    assert!(!spool.knows(&same(5)), "the old agent's fifth");
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Put(u8, u16),
