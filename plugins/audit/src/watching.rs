@@ -156,13 +156,7 @@ impl Watch {
             };
             socket.set(change)
         };
-        let taken = Control::take(
-            kernel,
-            keeper.clone(),
-            wanted.limits,
-            &rules.rules,
-            register,
-        );
+        let taken = Control::take(kernel, keeper, wanted.limits, &rules.rules, register);
         let reason = match taken {
             Ok(mut control) => {
                 for remark in control.remarks.drain(..) {
@@ -186,11 +180,6 @@ impl Watch {
                 return Err(Failure::new(code::IO, reason));
             }
             Err((Obstacle::Owned(pid), _)) => {
-                // It has loaded rules of its own since: those of before are
-                // nothing to go back to.
-                if let Err(problem) = keeper.forget() {
-                    session.warning(&problem);
-                }
                 let name = sys::process_name(pid).unwrap_or_else(|| "a program".into());
                 format!(
                     "another audit daemon owns the kernel's audit trail: {name}, process {pid}; stop it to load the rules of audit.cfg"
@@ -333,6 +322,11 @@ impl Watch {
         };
         let status = control.status().map_err(|error| failure(&error))?;
         if status.pid != std::process::id() {
+            if status.pid != 0
+                && let Some(Err(problem)) = self.control.take().map(Control::abandon)
+            {
+                service.session().warning(&problem);
+            }
             // The kernel gives a daemon up that took no records for too long;
             // the restart registers again, and says so.
             return Err(Failure::new(

@@ -76,6 +76,13 @@ pub(crate) enum Obstacle {
     Failed(String),
 }
 
+/// What has to be restored in the end.
+struct Before {
+    saved: Saved,
+    /// An earlier run wrote it down.
+    left_behind: bool,
+}
+
 /// The kernel while this process is its audit daemon.
 pub(crate) struct Control<K> {
     kernel: K,
@@ -111,8 +118,16 @@ impl<K: Kernel> Control<K> {
                 },
                 false => Obstacle::Failed(format!("becoming the audit daemon: {error}")),
             };
-            return Err((obstacle, kernel));
+            // A daemon that has the place has rules of its own: those of before
+            // are nothing to go back to. And what was only just written down
+            // may be another state by the next start.
+            let obsolete = matches!(obstacle, Obstacle::Owned(_)) || !before.left_behind;
+            return Err(match obsolete.then(|| keeper.forget()) {
+                Some(Err(problem)) => (Obstacle::Failed(problem), kernel),
+                _ => (obstacle, kernel),
+            });
         }
+        let before = before.saved;
         let mut control = Self::of(kernel, keeper, before);
         control.remarks = remarks;
         match control.set_up(limits, rules) {
@@ -142,28 +157,34 @@ impl<K: Kernel> Control<K> {
         kernel: &mut K,
         keeper: &Keeper,
         remarks: &mut Vec<String>,
-    ) -> Result<Saved, Obstacle> {
+    ) -> Result<Before, Obstacle> {
         let failed = |error: Error| Obstacle::Failed(error.to_string());
         let status = kernel.status().map_err(failed)?;
         if status.enabled == IMMUTABLE {
             return Err(Obstacle::Immutable);
         }
         match keeper.left_behind() {
-            Ok(Some(left)) => {
+            Ok(Some(saved)) => {
                 remarks.push(
                     "an earlier run did not come to restore the audit rules of before: they are kept"
                         .into(),
                 );
-                return Ok(left);
+                return Ok(Before {
+                    saved,
+                    left_behind: true,
+                });
             }
             Ok(None) => {}
             Err(problem) => remarks.push(format!(
                 "{problem}; the present state counts as the one of before"
             )),
         }
-        let before = Saved::of(&status, &kernel.rules().map_err(failed)?);
-        keeper.keep(&before).map_err(Obstacle::Failed)?;
-        Ok(before)
+        let saved = Saved::of(&status, &kernel.rules().map_err(failed)?);
+        keeper.keep(&saved).map_err(Obstacle::Failed)?;
+        Ok(Before {
+            saved,
+            left_behind: false,
+        })
     }
 
     fn set_up(&mut self, limits: Limits, rules: &[(String, KernelRule)]) -> Result<(), String> {
@@ -229,6 +250,12 @@ impl<K: Kernel> Control<K> {
     /// Counters now, and whether this process still is the daemon.
     pub(crate) fn status(&mut self) -> Result<Status, Error> {
         self.kernel.status()
+    }
+
+    /// Gives up without restoring: somebody else is the daemon now, and the
+    /// rules are theirs.
+    pub(crate) fn abandon(self) -> Result<(), String> {
+        self.keeper.forget()
     }
 
     /// Restores everything, as far as it goes; a line for each problem.

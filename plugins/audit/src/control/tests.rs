@@ -221,15 +221,29 @@ fn a_failure_at_any_step_changes_nothing_for_good() {
 
 #[test]
 fn who_is_in_the_way_is_told_and_nothing_is_changed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let keeper = Keeper::new(Some(directory.path()));
     let mut kernel = FakeKernel::new();
     kernel.held.status.pid = 77;
-    let taken = Control::take(kernel.clone(), Keeper::new(None), LIMITS, &[], || {
+    let taken = Control::take(kernel.clone(), keeper.clone(), LIMITS, &[], || {
         Err(refused(libc::EEXIST))
     });
     let Err((Obstacle::Owned(77), after)) = taken else {
         panic!("the place was taken")
     };
     assert_eq!(after.held, kernel.held);
+    assert_eq!(keeper.left_behind(), Ok(None));
+    let saved = Saved::of(&Status::default(), &[]);
+    keeper.keep(&saved).expect("kept");
+    let taken = Control::take(kernel.clone(), keeper.clone(), LIMITS, &[], || {
+        Err(refused(libc::ENOMEM))
+    });
+    assert!(matches!(taken, Err((Obstacle::Failed(_), _))));
+    assert_eq!(
+        keeper.left_behind(),
+        Ok(Some(saved)),
+        "still to be restored"
+    );
     kernel.held.status.enabled = IMMUTABLE;
     let taken = Control::take(kernel.clone(), Keeper::new(None), LIMITS, &[], || Ok(()));
     let Err((Obstacle::Immutable, after)) = taken else {

@@ -84,7 +84,7 @@ fn many_events_come_once_each_and_in_order() {
     };
     let service = machine.start(
         &json!([{"actions": ["always", "exit"], "syscalls": ["chdir"], "key": "mig-many",
-            "fields": [{"name": "arch", "op": "eq", "value": 64}]}]),
+            "fields": [{"name": "arch", "op": "eq", "value": 64}, {"name": "ppid", "op": "eq", "value": std::process::id()}]}]),
         &json!({}),
     );
     let count = 2000;
