@@ -47,7 +47,8 @@ const IN_OWN_DIRECTORY: &[AccessFs] = &[
 /// Restricts the calling thread and all it starts from now on. The given files
 /// stay in reach.
 pub(crate) fn restrict(profile: &Profile, files: &Files<'_>) -> Result<Enforced, RulesetError> {
-    let mut ruleset = Ruleset::default().handle_access(denied_file_access(profile))?;
+    let denied = denied_file_access(profile);
+    let mut ruleset = Ruleset::default().handle_access(denied)?;
     if !profile.network {
         ruleset = ruleset.handle_access(AccessNet::from_all(KNOWN))?;
     }
@@ -67,8 +68,10 @@ pub(crate) fn restrict(profile: &Profile, files: &Files<'_>) -> Result<Enforced,
         let _in_memory = (&mut created).add_rule(PathBeneath::new(module, AccessFs::ReadFile));
     }
     let mut allow = |path: &str, access: BitFlags<AccessFs>| -> Result<(), RulesetError> {
-        // What does not exist needs no rule.
-        if let Ok(fd) = PathFd::new(path) {
+        // What is not denied anywhere cannot be allowed somewhere, and what
+        // does not exist needs no rule.
+        let access = access & denied;
+        if let (false, Ok(fd)) = (access.is_empty(), PathFd::new(path)) {
             (&mut created).add_rule(PathBeneath::new(fd, access))?;
         }
         Ok(())

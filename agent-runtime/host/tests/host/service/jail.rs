@@ -99,6 +99,51 @@ fn a_module_keeps_files_in_its_own_directory_and_nowhere_else() {
     assert!(directory.join("kept").exists());
 }
 
+/// Reading everywhere, or more, takes nothing away from that.
+#[test]
+fn a_directory_of_its_own_goes_with_other_capabilities() {
+    for (more, elsewhere) in [
+        ("filesystem-read", "outside=EACCES read=allowed"),
+        (
+            "filesystem-read netlink-audit",
+            "outside=EACCES read=allowed",
+        ),
+        ("filesystem-write", "outside=allowed read=allowed"),
+        ("network", "outside=EACCES read=allowed"),
+        ("processes", "outside=EACCES read=allowed"),
+    ] {
+        let parent = TempDir::new().expect("temporary directory");
+        let directory = parent.path().join("own");
+        let code = format!(
+            r#"{CHANGE_TO_OWN}
+            int fd = open(file, O_RDWR | O_CREAT, 0600); TRY("open", fd);
+            TRY("write", write(fd, "hello", 5)); TRY("again", open(file, O_RDONLY));
+            TRY("outside", open(outside, O_WRONLY | O_CREAT, 0600));
+            TRY("read", open("/etc/passwd", O_RDONLY));"#
+        );
+        let capabilities = format!("state-directory {more}");
+        let Some((served, said)) = attempts(&capabilities, &code, Some(directory)) else {
+            return;
+        };
+        if !guarded(&served, Guard::Landlock) {
+            let report = served.until("guards", |seen| {
+                seen.events.iter().find_map(|event| match event {
+                    ServiceEvent::Sandbox(report) => Some(format!("{report:?}")),
+                    _ => None,
+                })
+            });
+            assert!(report.contains("has no Landlock"), "{more}: {report}");
+            mig_testkit::skip("this kernel has no Landlock");
+            return;
+        }
+        assert_eq!(
+            said,
+            format!("open=allowed write=allowed again=allowed {elsewhere}"),
+            "{more}"
+        );
+    }
+}
+
 #[test]
 fn a_directory_that_is_not_safe_stops_the_start() {
     let parent = TempDir::new().expect("temporary directory");
