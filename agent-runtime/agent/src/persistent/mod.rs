@@ -127,6 +127,8 @@ impl Persistent {
         if running.stopping {
             return;
         }
+        // A flood that is over has nobody else to say what it cost.
+        self.alerts.counts();
         let mut starting = Vec::new();
         for slot in &self.slots {
             if let Some(config) = self.wanted(slot, &mut running) {

@@ -118,11 +118,12 @@ pub async fn a_target_selects_one_row_per_endpoint(store: Arc<dyn Store>) {
     let mut mac = agent("mac1", "darwin.a", 7);
     mac.environment.os = "darwin".into();
     mac.environment.isproxied = true;
+    mac.environment.persistent = [("fswatch".to_owned(), "failing: gone".to_owned())].into();
     mac.tags.clear();
     let mac = heard(&*store, &mac, at(30)).await;
     let (mac, old, new) = (mac.0, old.0, new.0);
     assert_ne!(gone.0, mac);
-    let cases: [(&str, &[u64]); 17] = [
+    let cases: [(&str, &[u64]); 18] = [
         ("true", &[mac, new]),
         ("status='online'", &[mac, new]),
         ("status='offline'", &[]),
@@ -132,6 +133,7 @@ pub async fn a_target_selects_one_row_per_endpoint(store: Arc<dyn Store>) {
         ("environment->>'os'='linux'", &[new]),
         ("environment->>'os'='darwin' OR pid=1", &[mac, old]),
         ("environment->>'isproxied'='true'", &[mac]),
+        ("environment->>'persistent' LIKE '%failing%'", &[mac]),
         ("(environment->>'isproxied')::boolean = false", &[new]),
         ("tags->>'operator'='it'", &[new]),
         ("tags->>'operator' IS NULL", &[mac]),
