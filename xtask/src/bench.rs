@@ -91,7 +91,7 @@ fn program(name: &str, packages: &[&str], arguments: &[String]) -> Outcome<()> {
 }
 
 fn investigation(runs: usize) -> Outcome<()> {
-    let site = demo::start_and_investigate()?;
+    let site = demo::start_and_investigate(&[])?;
     let mut millis = Vec::with_capacity(runs);
     for _ in 0..runs {
         let mut command = site.mig();

@@ -14,6 +14,10 @@ pub struct Options {
     /// Seconds over which processor time is counted.
     #[arg(long, default_value_t = 60)]
     over: u64,
+    /// Modules that keep running meanwhile, with commas between them; none when
+    /// empty. Where the kernel's audit cannot be had, `audit` is left out.
+    #[arg(long, default_value = "audit,dispatch")]
+    persistent: String,
 }
 
 /// What `/proc` says of one process.
@@ -30,10 +34,32 @@ struct Reading {
 
 /// Starts the demo, lets it rest and prints the readings.
 pub fn run(options: &Options) -> Outcome<()> {
-    let site = demo::start_and_investigate()?;
+    let names = options.persistent.split(',').map(str::trim);
+    let names: Vec<String> = names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect();
+    let site = demo::start_and_investigate(&names)?;
+    if names.iter().any(|name| name == "audit")
+        && let Some(reason) = site.alerts().without_audit()
+    {
+        println!("measured without audit: {reason}");
+    }
     println!("resting {} s", options.rest);
     rest(options.rest);
-    let processes = site.processes();
+    let mut processes = site.processes();
+    let agent = processes[0].1;
+    let workers = children(agent)?;
+    let wanted = site.alerts().modules().len();
+    if workers.len() != wanted {
+        return Err(format!(
+            "{wanted} modules should run, but the agent has {} workers\n{}",
+            workers.len(),
+            site.last_words()
+        ));
+    }
+    processes.splice(1..1, workers.into_iter().map(|id| ("a worker", id)));
+    let of_agent = wanted + 1;
     let mut before = Vec::new();
     for (name, id) in &processes {
         before.push(reading(name, *id)?);
@@ -46,16 +72,34 @@ pub fn run(options: &Options) -> Outcome<()> {
         .flatten()
         .unwrap_or(100)
         .max(1) as f64;
-    println!("process      RSS KiB  PSS KiB  private KiB  % of a core");
-    for ((name, id), before) in processes.iter().zip(before) {
+    let title = |name: &str| format!("{name:<12}");
+    println!(
+        "{} RSS KiB  PSS KiB  private KiB  % of a core",
+        title("process")
+    );
+    let mut sum = (0, 0.0);
+    for (index, ((name, id), before)) in processes.iter().zip(before).enumerate() {
         let now = reading(name, *id)?;
+        let share = (now.ticks - before.ticks) as f64 / frequency / elapsed * 100.0;
         println!(
-            "{name:<12} {:>7}  {:>7}  {:>11}  {:>11.3}",
+            "{} {:>7}  {:>7}  {:>11}  {share:>11.3}",
+            title(name),
             now.rss,
             now.pss,
             now.private,
-            (now.ticks - before.ticks) as f64 / frequency / elapsed * 100.0
         );
+        if index < of_agent {
+            sum = (sum.0 + now.pss, sum.1 + share);
+        }
+        if index + 1 == of_agent && of_agent > 1 {
+            println!(
+                "{}          {:>7}  {:>11}  {:>11.3}",
+                title("together"),
+                sum.0,
+                "",
+                sum.1
+            );
+        }
     }
     for program in ["agent/mig-agent", "release/mig-server", "release/mig"] {
         let path = target_directory().join(program);
@@ -64,6 +108,23 @@ pub fn run(options: &Options) -> Outcome<()> {
         }
     }
     site.stop()
+}
+
+/// The processes that a process has started.
+fn children(id: u32) -> Outcome<Vec<u32>> {
+    let failed = |error: std::io::Error| format!("process {id}: {error}");
+    let threads = std::fs::read_dir(format!("/proc/{id}/task")).map_err(failed)?;
+    let mut children = Vec::new();
+    for thread in threads {
+        let path = thread.map_err(failed)?.path().join("children");
+        // A thread may have ended since.
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        children.extend(
+            text.split_whitespace()
+                .filter_map(|word| word.parse::<u32>().ok()),
+        );
+    }
+    Ok(children)
 }
 
 fn rest(seconds: u64) {

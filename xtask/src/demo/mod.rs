@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: a real investigation on this machine.
 
+mod alerts;
 mod expectation;
 mod interruption;
 mod prey;
@@ -21,7 +22,7 @@ pub struct Options {
 
 /// Builds, starts, investigates, stops.
 pub fn run(options: &Options) -> Outcome<()> {
-    let site = start_and_investigate()?;
+    let site = start_and_investigate(&alerts::ALL.map(str::to_owned))?;
     questions::others(&site)?;
     if options.keep {
         site.keep();
@@ -36,10 +37,11 @@ pub fn run(options: &Options) -> Outcome<()> {
     Ok(())
 }
 
-/// Builds everything, starts a site, and runs the first investigation.
-pub fn start_and_investigate() -> Outcome<Site> {
+/// Builds everything, starts a site whose agent has these modules that keep
+/// running, and runs the first investigation.
+pub fn start_and_investigate(persistent: &[String]) -> Outcome<Site> {
     build_programs()?;
-    let site = Site::start()?;
+    let site = Site::start(persistent)?;
     questions::first(&site)?;
     Ok(site)
 }

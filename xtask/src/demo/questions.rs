@@ -76,6 +76,8 @@ pub fn others(site: &Site) -> Outcome<()> {
     network(site)?;
     software(site)?;
     processes(site)?;
+    running(site)?;
+    alerts(site)?;
     Question::found(
         "what time is it there?",
         "timedrift",
@@ -182,6 +184,41 @@ fn processes(site: &Site) -> Outcome<()> {
         &["/sleep", &line],
     )
     .ask(site)
+}
+
+fn running(site: &Site) -> Outcome<()> {
+    Question::found(
+        "does a module that keeps running answer?",
+        "examplepersist",
+        &["-echo", "hello"],
+        &["echo string was \"hello\""],
+    )
+    .ask(site)
+}
+
+/// What nobody asked for: alerts on their way to a collector.
+fn alerts(site: &Site) -> Outcome<()> {
+    let alerts = site.alerts();
+    let show = |parts: &[&str]| {
+        alerts
+            .show(parts)
+            .map_err(|error| format!("{error}\n{}", site.last_words()))
+    };
+    Question::found("are files watched?", "fswatch", &[], &["ok:true"]).ask(site)?;
+    println!("\n# what becomes of a new file in a directory that is watched?");
+    let path = alerts.touch_watched()?;
+    show(&[&format!("path {} created", path.display())])?;
+    if let Some(reason) = alerts.without_audit() {
+        skipped("audit", reason);
+        return Ok(());
+    }
+    Question::found("is the kernel's audit heard?", "audit", &[], &["ok:true"]).ask(site)?;
+    println!("\n# what becomes of a program that starts?");
+    alerts.run_program()?;
+    show(&["mig-demo-exec", "mig-demo-argument"])?;
+    println!("\n# what becomes of somebody who opens the password file for writing?");
+    alerts.open_password_file()?;
+    show(&["mig-demo-passwd", "/etc/passwd"])
 }
 
 fn skipped(what: &str, reason: &str) {

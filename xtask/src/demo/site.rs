@@ -6,6 +6,7 @@ use std::process::Command;
 use mig_acceptance::{PLUGINS, Process, Programs};
 
 use crate::building::{Outcome, target_directory};
+use crate::demo::alerts::Alerts;
 use crate::demo::interruption;
 use crate::demo::prey::Prey;
 
@@ -19,19 +20,22 @@ pub struct Site {
     agent: Process,
     server: Process,
     prey: Prey,
+    alerts: Alerts,
     files: mig_acceptance::Site,
     host: String,
 }
 
 impl Site {
-    /// Makes the directory and starts both programs.
-    pub fn start() -> Outcome<Self> {
+    /// Makes the directory and starts both programs, the agent with these modules
+    /// that keep running.
+    pub fn start(persistent: &[String]) -> Outcome<Self> {
         let programs = Programs::shipped(&target_directory())?;
         println!("\nmaking certificates, keys and configuration");
         let files = mig_acceptance::Site::new(programs, "mig-demo-", &PLUGINS)?;
         interruption::watch(files.directory());
         println!("they are in {}", files.directory().display());
         let prey = Prey::new(files.directory())?;
+        let alerts = Alerts::new(files.directory(), persistent)?;
         println!("creating the investigator");
         let investigator = files.add_investigator(INVESTIGATOR)?;
         files.write("acl.cfg", access_list(&investigator.fingerprint))?;
@@ -44,7 +48,8 @@ impl Site {
         interruption::watch_process(server.id());
         let configuration = files
             .agent_configuration(AGENT)?
-            .set("agent", "tags", "operator:demo");
+            .set("agent", "tags", "operator:demo")
+            .set("agent", "moduleconfiguration", alerts.directory().display());
         println!(
             "starting mig-agent (status page {})",
             configuration.get("agent", "socket").unwrap_or("none")
@@ -58,6 +63,7 @@ impl Site {
             agent,
             server,
             prey,
+            alerts,
             files,
         })
     }
@@ -87,6 +93,11 @@ impl Site {
         &self.prey
     }
 
+    /// What raises alerts, and what becomes of them.
+    pub fn alerts(&self) -> &Alerts {
+        &self.alerts
+    }
+
     /// Where the server's relay listens.
     pub fn relay_port(&self) -> u16 {
         self.files.ports().relay
@@ -114,6 +125,7 @@ impl Site {
         self.agent.stop()?;
         self.server.stop()?;
         drop(self.prey);
+        drop(self.alerts);
         interruption::forget();
         self.files.remove()
     }
