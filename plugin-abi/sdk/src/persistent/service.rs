@@ -208,26 +208,47 @@ fn understand(kind: u32, number: u64, payload: &[u8]) -> Result<Option<Message>,
             format!("message of the host: {error}"),
         )
     };
+    if !matches!(
+        kind,
+        message::QUERY | message::ALERT | message::SURROUNDINGS
+    ) {
+        // Of a newer host, in whatever form; not needed by what was built before
+        // it.
+        return Ok(None);
+    }
     let content = match payload {
         [] => Value::Null,
         payload => decode(payload, MAX_MESSAGE).map_err(|error| wrong(error.to_string()))?,
     };
     let text = |name: &str| content[name].as_str().unwrap_or_default().to_owned();
-    Ok(match kind {
-        message::QUERY => Some(Message::Query(Query {
+    Ok(Some(match kind {
+        message::QUERY => Message::Query(Query {
             number,
             parameters: content,
-        })),
-        message::ALERT => Some(Message::Alert(Alert {
+        }),
+        message::ALERT => Message::Alert(Alert {
             number,
             source: text("source"),
             message: text("message"),
-        })),
-        message::SURROUNDINGS => Some(Message::Surroundings(
+        }),
+        _ => Message::Surroundings(
             serde_json::from_value::<Surroundings>(content)
                 .map_err(|error| wrong(error.to_string()))?,
-        )),
-        // Of a newer host; not needed by what was built before it.
-        _ => None,
-    })
+        ),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_of_unknown_kinds_are_passed_over_whatever_is_in_them() {
+        for kind in [0, 4, 99, u32::MAX] {
+            assert!(matches!(understand(kind, 1, b"\xff"), Ok(None)), "{kind}");
+        }
+        assert!(understand(message::QUERY, 1, b"\xff").is_err());
+        let query = understand(message::QUERY, 7, b"");
+        assert!(matches!(query, Ok(Some(Message::Query(query))) if query.number == 7));
+    }
 }

@@ -135,11 +135,16 @@ fn failed(job: &Job<'_>, code: i32, record: &crate::supervise::answer::ErrorReco
     }
 }
 
+/// A reason behind words that have named the module already.
+pub(super) fn it(name: &str, reason: &str) -> String {
+    reason
+        .strip_prefix(&format!("module `{name}` "))
+        .map_or_else(|| reason.to_owned(), |rest| format!("it {rest}"))
+}
+
 /// What is said of queries to a module that does not run.
 pub(super) fn not_running(name: &str, reason: &str, again: Option<Duration>) -> String {
-    let reason = reason
-        .strip_prefix(&format!("module `{name}` "))
-        .map_or_else(|| reason.to_owned(), |rest| format!("it {rest}"));
+    let reason = it(name, reason);
     let again = match again {
         Some(_) => "; it is started again soon",
         None => "",

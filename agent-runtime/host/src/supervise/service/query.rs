@@ -10,6 +10,7 @@ use mig_plugin_payload::{Document, ResultDocument, decode, encode};
 use nix::poll::{PollFd, PollFlags, poll};
 use serde_json::Value;
 
+use super::life::it;
 use super::mailbox::{Mailbox, Ready};
 use crate::cancel::Cancel;
 use crate::frame::{Frame, Kind};
@@ -144,7 +145,8 @@ impl Mailbox {
         self.forget(number);
         match reply {
             Ok(Reply::Ended(reason)) => failure(format!(
-                "module `{name}` ended before it answered: {reason}"
+                "module `{name}` ended before it answered: {}",
+                it(name, &reason)
             )),
             Ok(reply) => conclude(job, ready, Ok(reply)),
             Err(stop) => conclude(job, ready, Err(stop)),
