@@ -26,6 +26,10 @@ const COMMANDS: usize = 32;
 /// Quiet after which memory is given back.
 const QUIET: Duration = Duration::from_millis(500);
 
+/// Most time that persistent modules get to start before the first heartbeat
+/// tells how they do.
+const SETTLE: Duration = Duration::from_secs(3);
+
 /// Where the agent is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -429,6 +433,12 @@ impl Agent {
             self.ask_network().await;
         }
         if let Some(persistent) = &self.persistent {
+            if self.told().is_none() {
+                // To schedulers of the original every change of an environment
+                // is another agent: better to begin with the lasting one.
+                let starting = Arc::clone(persistent);
+                let _ = tokio::task::spawn_blocking(move || starting.settle(SETTLE)).await;
+            }
             let mut surroundings = lock(&self.surroundings);
             let before = surroundings.clone();
             surroundings.environment.persistent = persistent.in_heartbeat();

@@ -285,6 +285,16 @@ impl Persistent {
         Ok(slot.mailbox.query(parameters, wall, cancel))
     }
 
+    /// Waits until every enabled module is at work or has failed, at most so
+    /// long.
+    pub fn settle(&self, longest: Duration) {
+        let end = Instant::now() + longest;
+        for slot in &self.slots {
+            let left = end.saturating_duration_since(Instant::now());
+            slot.wait_for_start(left, &Cancel::new());
+        }
+    }
+
     /// How the enabled modules do, for heartbeats.
     pub fn in_heartbeat(&self) -> BTreeMap<String, String> {
         let told = self.slots.iter().filter_map(|slot| {
