@@ -68,10 +68,6 @@ fn without_room_the_module_waits_and_still_answers() {
     };
     let setting = Setting {
         room: Some(10),
-        pace: mig_host::Pace {
-            life: std::time::Duration::from_secs(1),
-            ..super::served::PACE
-        },
         ..Setting::default()
     };
     let Some(served) = Served::plugin(&source, setting) else {
@@ -146,7 +142,7 @@ fn waiting_for_room_is_no_missing_sign_of_life() {
         turn: "while (turn == 1 && !alert(\"again and again\")) continue;",
         ..Source::default()
     };
-    let life = std::time::Duration::from_millis(500);
+    let life = std::time::Duration::from_secs(2);
     let setting = Setting {
         room: Some(0),
         pace: mig_host::Pace {
@@ -162,12 +158,12 @@ fn waiting_for_room_is_no_missing_sign_of_life() {
     served.ask(json!({"say": "one turn"}));
     let asked = served
         .mailbox
-        .query(&json!({}), life * 4, &mig_host::Cancel::new());
+        .query(&json!({}), life * 2, &mig_host::Cancel::new());
     // It answers this one, and then raises alerts for ever.
     assert!(asked.answer.flag("success"), "{:?}", asked.reason);
     let late = served
         .mailbox
-        .query(&json!({}), life * 4, &mig_host::Cancel::new());
+        .query(&json!({}), life * 2, &mig_host::Cancel::new());
     assert_eq!(late.ending, mig_host::Ending::Timeout);
     let seen = served.stop();
     let ends = ends_in(&seen);

@@ -168,7 +168,7 @@ fn a_quiet_module_that_waits_for_messages_lives_on() {
             turn,
             ..Source::default()
         };
-        let life = Duration::from_secs(2);
+        let life = Duration::from_secs(3);
         let setting = Setting {
             pace: Pace { life, ..PACE },
             ..Setting::default()
