@@ -27,6 +27,7 @@ pub fn named(name: &str) -> Option<fn(&[u8])> {
         "dpkg" => mig_module_pkg::fuzzing::dpkg,
         "rpm" => mig_module_pkg::fuzzing::rpm,
         "spool" => mig_module_dispatch::fuzzing::buffer,
+        "watched" => mig_module_fswatch::fuzzing::watched,
         "maps" => mig_module_memory::fuzzing::read_maps_and_image,
         _ => return None,
     })

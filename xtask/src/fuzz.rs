@@ -31,6 +31,7 @@ const TARGETS: &[&str] = &[
     "auditrecord",
     "auditrules",
     "auditmessage",
+    "watched",
 ];
 
 const INSTRUMENTATION: &str = "-Cpasses=sancov-module \

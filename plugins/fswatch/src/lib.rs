@@ -62,14 +62,19 @@ declare_plugin!(persistent FswatchModule);
 pub mod fuzzing {
     //! Entry points for fuzz targets.
 
-    /// Reads what the module keeps between two runs.
-    pub fn state(bytes: &[u8]) {
-        if let Ok(past) = crate::known::file::decode(bytes) {
-            let again = crate::known::file::encode(
-                past.iter()
-                    .map(|(path, past)| (path.as_path(), past.whole, &past.names)),
-            );
-            assert_eq!(crate::known::file::decode(&again).ok(), Some(past));
+    use crate::known::file;
+    use crate::sys;
+
+    /// Reads what the kernel tells, and what the module keeps between two runs:
+    /// as it is, and with a checksum that is right.
+    pub fn watched(bytes: &[u8]) {
+        assert!(sys::events(bytes).count() <= bytes.len() / 16);
+        let _damaged = file::decode(bytes);
+        if let Ok(past) = file::decode(&file::sealed(bytes)) {
+            let written = past
+                .iter()
+                .map(|(path, past)| (path.as_path(), past.whole, &past.names));
+            assert_eq!(file::decode(&file::encode(written)), Ok(past));
         }
     }
 }

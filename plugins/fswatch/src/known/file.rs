@@ -60,9 +60,17 @@ pub fn save<'a>(
     std::fs::rename(&draft, directory.join(NAME))
 }
 
+/// A file with these records, whatever they are.
+pub fn sealed(records: &[u8]) -> Vec<u8> {
+    let mut bytes = [BEGINNING, records].concat();
+    let sum = Sha256::digest(&bytes);
+    bytes.extend(sum);
+    bytes
+}
+
 /// The file's bytes.
 pub fn encode<'a>(known: impl Iterator<Item = (&'a Path, bool, &'a Names)>) -> Vec<u8> {
-    let mut bytes = BEGINNING.to_vec();
+    let mut bytes = Vec::new();
     for (path, whole, names) in known {
         let path = path.as_os_str().as_bytes();
         // A name has at most 255 bytes in Linux, a path or a directory's number
@@ -86,9 +94,7 @@ pub fn encode<'a>(known: impl Iterator<Item = (&'a Path, bool, &'a Names)>) -> V
             bytes.extend(hash);
         }
     }
-    let sum = Sha256::digest(&bytes);
-    bytes.extend(sum);
-    bytes
+    sealed(&bytes)
 }
 
 /// What the file's bytes say.
