@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// The share of a core that the module may take at the rate asked for.
-const SHARE: f64 = 0.75;
+const SHARE: f64 = 0.5;
 
 /// Measures the audit module under load. Needs root and kernel audit.
 #[derive(Debug, Parser)]
