@@ -17,10 +17,14 @@ fn asked(parameters: Value, kind: &str, value: &str) -> Vec<Value> {
     found(&run(parameters), kind, value)
 }
 
+/// The own sockets with this port. Whatever else runs on the machine may use the
+/// same number for another protocol or address.
 fn by_port(port: u16, only: bool) -> Vec<Value> {
     let port = port.to_string();
     let parameters = json!({"listeningport": [port], "onlylistening": only});
-    asked(parameters, "listeningport", &port)
+    let mut found = asked(parameters, "listeningport", &port);
+    found.retain(|element| element["pid"] == std::process::id());
+    found
 }
 
 /// The socket with these ends among those found for its remote address.
@@ -95,7 +99,9 @@ fn listening_sockets_have_the_peer_zero_unless_only_connected_ones_are_wanted() 
     for (only, count) in [(false, 1), (true, 0)] {
         let parameters = json!({"connectedip": ["0.0.0.0/0"], "onlyconnected": only});
         let found = asked(parameters, "connectedip", "0.0.0.0/0");
-        let mine = found.iter().filter(|element| element["localport"] == port);
+        let mine = found
+            .iter()
+            .filter(|element| element["localport"] == port && element["pid"] == std::process::id());
         let mine: Vec<&Value> = mine.collect();
         assert_eq!(mine.len(), count, "{found:?}");
         for element in mine {
