@@ -11,6 +11,7 @@ use std::time::Instant;
 use super::constants;
 use super::event::Data;
 use super::execve::EXECVE;
+use super::kinds::USER_AVC;
 use super::names::Names;
 use super::tables;
 use super::text::Field;
@@ -27,6 +28,27 @@ const OF_GROUPS: [u16; 3] = [1116, 1117, 1132];
 /// What the kernel writes about the sender of a message. A program that says
 /// such a thing in its message says it of something else.
 const ABOUT_SENDER: [&str; 5] = ["auid", "pid", "ses", "subj", "uid"];
+
+/// Names that mean something only where the kernel wrote them. The manifest
+/// leaves them readable in extra privacy mode, so a program's own words must not
+/// stand there.
+const OF_KERNEL: [&str; 15] = [
+    "arch",
+    "capability",
+    "code",
+    "exit",
+    "family",
+    "items",
+    "key",
+    "list",
+    "mode",
+    "nametype",
+    "perm",
+    "ppid",
+    "sig",
+    "success",
+    "syscall",
+];
 
 /// The fields of one record, interpreted, and how many fields of a program's
 /// message are named as the kernel's own.
@@ -49,8 +71,13 @@ pub(super) fn record(
         .position(|field| field.claimed)
         .unwrap_or(fields.len());
     let (own, claimed) = fields.split_at(border);
-    let is_own =
-        |name: &str| ABOUT_SENDER.contains(&name) || own.iter().any(|field| field.key == name);
+    let is_own = |name: &str| {
+        ABOUT_SENDER.contains(&name)
+            || OF_KERNEL.contains(&name)
+            // Programs that decide about access say so in this kind only.
+            || (kind != USER_AVC && matches!(name, "seresult" | "seperms"))
+            || own.iter().any(|field| field.key == name)
+    };
     for (place, field) in own.iter().chain(claimed).enumerate() {
         let mut prefix = "";
         if place >= border && is_own(&field.key) {

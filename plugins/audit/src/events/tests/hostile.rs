@@ -54,7 +54,33 @@ fn a_message_of_a_program_never_joins_an_event_of_the_kernel() {
     assert_eq!(events[2].kind, "EOE");
     assert_eq!(events[2].data.get("exe"), Some("/bin/x"));
     assert_eq!(events[2].data.get("uid"), Some("alice"));
-    assert_eq!(assembler.counters().shadowed, 0);
+    assert_eq!(
+        assembler.counters().shadowed,
+        1,
+        "the second one's `syscall`"
+    );
+}
+
+#[test]
+fn a_program_cannot_write_where_extra_privacy_mode_leaves_words_readable() {
+    let manifest: serde_json::Value =
+        serde_json::from_slice(include_bytes!("../../../manifest.json")).expect("JSON");
+    let result = &manifest["operations"]["serve"]["result"]["properties"];
+    let single = &result["Records"]["items"]["properties"]["Data"]["properties"];
+    assert_eq!(single, &result["Data"]["properties"]);
+    let names = single.as_object().expect("names");
+    let open = names
+        .iter()
+        .filter(|(_, schema)| schema["x-mig-privacy"] == "open");
+    let mut count = 0;
+    for (name, _) in open {
+        let event = alone(1112, &format!("msg='{name}=hunter2 is mine'"));
+        assert_eq!(event.data.get(name), None);
+        let said = event.data.get(&format!("msg.{name}"));
+        assert_eq!(said, Some("hunter2 is mine"));
+        count += 1;
+    }
+    assert!(count > 10, "{count}");
 }
 
 #[test]
