@@ -260,6 +260,7 @@ impl Foreground {
             mailbox: self.mailbox.clone(),
             wall: self.wall,
             cancel: self.cancel.clone(),
+            asked: Arc::default(),
         };
         // On a machine without an agent there is no such directory yet.
         if let Some(directory) = self.place.parent() {

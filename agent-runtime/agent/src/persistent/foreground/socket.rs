@@ -17,8 +17,11 @@ use crate::sys;
 
 /// Time an asker has for each read and write.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// At the end: time for the last answers.
-const LAST_ANSWERS: Duration = Duration::from_secs(2);
+/// At the end: time for askers who may not have asked yet.
+const LAST_ASKERS: Duration = Duration::from_secs(2);
+/// At the end: time for the answers to those who have. On a busy machine it is
+/// long before the threads that write them come to it.
+const LAST_ANSWERS: Duration = Duration::from_secs(20);
 /// Askers served at one time.
 const MOST: usize = 16;
 
@@ -28,6 +31,8 @@ pub(super) struct Socket {
     path: PathBuf,
     /// Askers without an answer.
     open: Arc<AtomicUsize>,
+    /// Those of them who have asked.
+    asked: Arc<AtomicUsize>,
 }
 
 impl Socket {
@@ -43,6 +48,7 @@ impl Socket {
         let socket = Self {
             path: path.to_owned(),
             open: Arc::clone(&open),
+            asked: Arc::clone(&asking.asked),
         };
         // Ends with the process.
         std::thread::Builder::new()
@@ -55,8 +61,12 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
-        let end = Instant::now() + LAST_ANSWERS;
-        while self.open.load(Ordering::SeqCst) > 0 && Instant::now() < end {
+        let began = Instant::now();
+        let longest = || match self.asked.load(Ordering::SeqCst) {
+            0 => LAST_ASKERS,
+            _ => LAST_ANSWERS,
+        };
+        while self.open.load(Ordering::SeqCst) > 0 && began.elapsed() < longest() {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -67,6 +77,8 @@ pub(super) struct Asking {
     pub(super) mailbox: Mailbox,
     pub(super) wall: Duration,
     pub(super) cancel: Cancel,
+    /// Askers whose question was read and who have no answer yet.
+    pub(super) asked: Arc<AtomicUsize>,
 }
 
 fn serve(listener: &UnixListener, asking: &Arc<Asking>, open: &Arc<AtomicUsize>) {
@@ -101,6 +113,7 @@ fn answer(stream: &UnixStream, asking: &Asking) {
         Ok(None) => return,
         Err(error) => Err(error.to_string()),
     };
+    asking.asked.fetch_add(1, Ordering::SeqCst);
     let result = match asked {
         Ok(Message::Parameters(parameters)) => {
             let outcome = asking
@@ -112,6 +125,7 @@ fn answer(stream: &UnixStream, asking: &Asking) {
         Err(reason) => failure(reason),
     };
     reply(stream, &result);
+    asking.asked.fetch_sub(1, Ordering::SeqCst);
 }
 
 fn failure(reason: String) -> Vec<u8> {
