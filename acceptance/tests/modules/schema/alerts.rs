@@ -26,14 +26,10 @@ const OPEN_TEXTS: [(&str, &[(&str, &str)]); 1] = [(
         ("Data.pid", KERNELS),
         ("Data.ppid", KERNELS),
         ("Data.ses", KERNELS),
-        ("Data.tty", KERNELS),
         ("Data.items", KERNELS),
         ("Data.mode", KERNELS),
         ("Data.nametype", KERNELS),
         ("Data.perm", KERNELS),
-        ("Data.op", KERNELS),
-        ("Data.res", KERNELS),
-        ("Data.result", KERNELS),
         ("Data.list", KERNELS),
         ("Data.sig", KERNELS),
         ("Data.family", KERNELS),
@@ -41,13 +37,11 @@ const OPEN_TEXTS: [(&str, &[(&str, &str)]); 1] = [(
         ("Data.seperms", KERNELS),
         ("Data.capability", KERNELS),
         ("Data.code", KERNELS),
-        ("Data.{}", FIELDS),
     ],
 )];
 
 const KERNELS: &str = "a number, or a word of the kernel's";
 const OWNERS: &str = "a label that the owner of the machine gave a rule";
-const FIELDS: &str = "the kernel's name of a field";
 
 /// Modules that run for as long as the agent, with the schema of their alerts.
 fn persistent() -> Vec<(&'static str, Value)> {
