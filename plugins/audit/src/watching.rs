@@ -56,6 +56,9 @@ struct Status {
     overruns: u64,
     /// Messages that could not be understood.
     unreadable: u64,
+    /// How often the kernel gave this daemon up because it took no records for
+    /// too long.
+    given_up: u64,
 }
 
 /// Runs until the host asks for the end.
@@ -317,18 +320,19 @@ impl Watch {
     fn ask_kernel(&mut self, service: &Service<'_>) -> Result<(), Failure> {
         self.asked = Instant::now();
         self.asked_at = self.status.records;
-        let Some(control) = &mut self.control else {
+        let Some(mut status) = self.kernels_status()? else {
             return Ok(());
         };
-        let status = control.status().map_err(|error| failure(&error))?;
+        if status.pid == 0 {
+            self.register_again(service)?;
+            status = self.kernels_status()?.unwrap_or(status);
+        }
         if status.pid != std::process::id() {
             if status.pid != 0
                 && let Some(Err(problem)) = self.control.take().map(Control::abandon)
             {
                 service.session().warning(&problem);
             }
-            // The kernel gives a daemon up that took no records for too long;
-            // the restart registers again, and says so.
             return Err(Failure::new(
                 code::IO,
                 format!(
@@ -346,6 +350,36 @@ impl Watch {
         }
         self.status.lost = lost;
         self.status.backlog = u64::from(status.backlog);
+        Ok(())
+    }
+
+    fn kernels_status(&mut self) -> Result<Option<crate::control::Status>, Failure> {
+        let status = self.control.as_mut().map(Control::status).transpose();
+        status.map_err(|error| failure(&error))
+    }
+
+    /// The kernel gives a daemon up whose socket was full for half a second, as
+    /// when nobody took alerts. Its rules stand, so being its daemon again is
+    /// all there is to do; a restart would leave a longer gap.
+    fn register_again(&mut self, service: &Service<'_>) -> Result<(), Failure> {
+        // A full socket has no room for the kernel's answer.
+        for _ in 0..MOST_LAST_BATCHES {
+            if !self.receive(service)? {
+                break;
+            }
+        }
+        let change = crate::control::Change {
+            pid: Some(std::process::id()),
+            ..crate::control::Change::default()
+        };
+        match self.socket.set(change) {
+            Ok(()) => {
+                self.status.given_up += 1;
+                service.session().warning("the kernel gave the module up, because it took no records for half a second or longer: records of that time may be missing; is the module that takes alerts fast enough?");
+            }
+            // Somebody else was faster, which the next look at the status says.
+            Err(error) => service.session().warning(&error.to_string()),
+        }
         Ok(())
     }
 

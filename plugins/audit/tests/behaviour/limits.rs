@@ -45,3 +45,31 @@ fn what_is_not_configured_has_the_originals_defaults() {
     assert_eq!((state.rate_limit, state.backlog_limit), (500, 16384));
     service.stop();
 }
+
+#[test]
+fn a_daemon_that_the_kernel_gave_up_registers_again_and_says_so() {
+    let Some(machine) = Machine::take() else {
+        return;
+    };
+    let service = machine.start(
+        &json!([{"actions": ["always", "exit"], "syscalls": ["chdir"], "key": "mig-again",
+            "fields": [{"name": "ppid", "op": "eq", "value": std::process::id()}]}]),
+        &json!({}),
+    );
+    probe::give_daemon_up().expect("the place is free");
+    service.log_with("the kernel gave the module up");
+    assert_eq!(
+        probe::state().expect("the kernel's state").pid,
+        std::process::id()
+    );
+    let status = Command::new("/bin/sh")
+        .args(["-c", "cd /tmp"])
+        .status()
+        .expect("a shell");
+    assert!(status.success());
+    // A change of the rules names the key as well.
+    service.alert_with("\"syscall\":\"chdir\"");
+    let status = service.status_with(|status| status["given_up"].as_u64() == Some(1));
+    assert_eq!(status["mode"], "daemon");
+    service.stop();
+}
