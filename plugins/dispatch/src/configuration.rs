@@ -214,6 +214,17 @@ fn duration(key: &str, value: Option<&str>, default: &str) -> Result<Duration, F
     }
 }
 
+/// The signature is over the body and knows no query.
+fn endpoint_of(text: &str) -> Result<String, Failure> {
+    if text.contains('?') {
+        return Err(wrong(
+            "snsendpoint",
+            "it has a query; give scheme, host and path only",
+        ));
+    }
+    address("snsendpoint", text)
+}
+
 /// An absolute address without credentials, which would end up in messages.
 fn address(key: &str, text: &str) -> Result<String, Failure> {
     let uri: Uri = text
@@ -262,9 +273,7 @@ fn target(section: &Section, lists: bool) -> Result<Target, Failure> {
             topic: topic(&section.snstopic)?,
             region: text(&section.snsregion),
             account: text(&section.snsaccount),
-            endpoint: endpoint
-                .map(|url| address("snsendpoint", &url))
-                .transpose()?,
+            endpoint: endpoint.map(|url| endpoint_of(&url)).transpose()?,
             credentials: section
                 .credentials
                 .clone()
@@ -392,6 +401,10 @@ mod tests {
             (json!({"httpurl": "http://x/", "proxy": "a b"}), "proxy"),
             (json!({"snstopic": "a:b"}), "snstopic"),
             (json!({"snstopic": "a", "snsendpoint": "x"}), "snsendpoint"),
+            (
+                json!({"snstopic": "a", "snsendpoint": "http://x/?a=b"}),
+                "snsendpoint",
+            ),
         ] {
             let message = plan(section.clone()).unwrap_err();
             assert!(message.contains(part), "{section}: {message}");
