@@ -45,6 +45,8 @@ struct State {
     ready: bool,
     numbers: u64,
     alerts: Vec<String>,
+    /// Nobody takes alerts.
+    held: bool,
     answers: BTreeMap<u64, Result<Value, Value>>,
     stored: u64,
     status: Value,
@@ -142,6 +144,13 @@ impl FakeService {
                 .find(|alert| alert.contains(text))
                 .cloned()
         })
+    }
+
+    /// With `true`, nobody takes alerts: the module blocks as soon as it raises
+    /// one, until this is called with `false` or it is asked to end.
+    pub fn hold_alerts(&self, held: bool) {
+        self.shared.lock().held = held;
+        self.shared.changed.notify_all();
     }
 
     /// Waits until the module has stored every alert up to this number.
@@ -426,6 +435,10 @@ unsafe extern "C" fn send(context: *mut c_void, kind: u32, number: u64, payload:
     // SAFETY: called by the module with our context and readable bytes.
     let (shared, payload) = unsafe { (shared(context), payload.as_slice()) };
     let mut state = shared.lock();
+    while kind == notice::ALERT && state.held && !state.stopping {
+        let woken = shared.changed.wait(state);
+        state = woken.unwrap_or_else(PoisonError::into_inner);
+    }
     let content = || decode(payload, super::MAX_PAYLOAD).map_err(|error| error.to_string());
     let outcome = match kind {
         notice::READY => {

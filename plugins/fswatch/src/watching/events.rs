@@ -7,6 +7,7 @@ use crate::known::Kind;
 use crate::sys::{self, Event, Inotify};
 use mig_plugin_sdk::Failure;
 use std::path::Path;
+use std::time::Instant;
 
 /// The kernel's queue.
 pub(super) fn queue() -> Result<Inotify, Failure> {
@@ -117,7 +118,37 @@ impl Watcher<'_> {
              raise fs.inotify.max_queued_events if this happens often",
             self.directories.len()
         ));
+        self.drop_what_went()?;
         self.scans = self.by_path.values().copied().collect();
+        Ok(())
+    }
+
+    /// Leaves directories whose end or move was among the lost events: their
+    /// watches tell nothing, or of another place. What stands there now is found
+    /// when its parent is listed, or by the next look at the profile.
+    fn drop_what_went(&mut self) -> Result<(), Failure> {
+        let watched: Vec<_> = self
+            .by_path
+            .iter()
+            .map(|(path, id)| (path.clone(), *id))
+            .collect();
+        for (path, id) in watched {
+            // Gone with the one above it.
+            let Some(directory) = self.directories.get(&id) else {
+                continue;
+            };
+            let below = path
+                .parent()
+                .is_some_and(|parent| self.by_path.contains_key(parent));
+            // The kernel gives a directory that it watches the number it has.
+            match self.inotify.watch(&path, !below) {
+                Ok(watch) if watch == directory.watch => continue,
+                Ok(watch) if !self.by_watch.contains_key(&watch) => self.inotify.forget(watch),
+                _ => {}
+            }
+            self.drop_directory(id)?;
+        }
+        self.next_look = Instant::now();
         Ok(())
     }
 }

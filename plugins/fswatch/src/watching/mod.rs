@@ -71,6 +71,8 @@ pub struct Watcher<'a> {
     scans: VecDeque<Id>,
     /// Files to hash now.
     queue: VecDeque<Key>,
+    /// The last piece of work was a directory.
+    listed_last: bool,
     hashing: Option<(Key, Box<Hashing>)>,
     buffer: Vec<u8>,
     /// Files to hash later.
@@ -113,6 +115,7 @@ impl<'a> Watcher<'a> {
             refused: BTreeMap::new(),
             scans: VecDeque::new(),
             queue: VecDeque::new(),
+            listed_last: false,
             hashing: None,
             buffer: Vec::new(),
             changed: Agenda::default(),
@@ -171,11 +174,15 @@ impl<'a> Watcher<'a> {
         if self.hashing.is_some() {
             return self.hash_on();
         }
-        if let Some(key) = self.queue.pop_front() {
+        // In turn: files that are written all the time shall not keep directories
+        // from being listed.
+        self.listed_last = !self.listed_last && !self.scans.is_empty();
+        if self.listed_last || self.queue.is_empty() {
+            if let Some(id) = self.scans.pop_front() {
+                self.list(id)?;
+            }
+        } else if let Some(key) = self.queue.pop_front() {
             return self.hash(key);
-        }
-        if let Some(id) = self.scans.pop_front() {
-            self.list(id)?;
         }
         if !self.has_work() {
             // Given back until the next checksum.
