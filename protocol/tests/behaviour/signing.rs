@@ -8,9 +8,12 @@ use mig_protocol::openpgp::{
     inspect_key, line_to_packet, sign_action,
 };
 use mig_protocol::{Action, Fingerprint, Keyring, Time, parse_action, signing_string};
-use pgp::composed::{ArmorOptions, KeyType, SecretKeyParamsBuilder};
+use pgp::composed::{
+    ArmorOptions, Deserializable, KeyType, SecretKeyParamsBuilder, SignedSecretKey,
+};
 use pgp::crypto::ecc_curve::ECCCurve;
 use pgp::types::Timestamp;
+use pgp::types::{PlainSecretParams, SecretParams};
 use rand_core::OsRng;
 
 use crate::at;
@@ -278,6 +281,20 @@ impl Drop for GpgHome {
             .arg(self.path())
             .args(["--kill", "all"])
             .status();
+    }
+}
+
+#[test]
+fn the_primes_of_a_generated_key_stand_in_the_order_that_gpg_relies_on() {
+    for _ in 0..4 {
+        let key = generate_scheduler_key(then()).expect("a key");
+        let (key, _) = SignedSecretKey::from_string(&key.secret).expect("a secret key");
+        let SecretParams::Plain(PlainSecretParams::RSA(rsa)) = key.primary_key.secret_params()
+        else {
+            panic!("a scheduler's key is RSA without a passphrase");
+        };
+        let (_, p, q, _) = rsa.to_bytes();
+        assert!((p.len(), p) < (q.len(), q));
     }
 }
 

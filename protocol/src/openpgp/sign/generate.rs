@@ -1,7 +1,7 @@
 //! Making keys.
 
 use pgp::composed::{ArmorOptions, KeyType, SecretKeyParamsBuilder, SignedSecretKey};
-use pgp::types::{KeyDetails, Timestamp};
+use pgp::types::{KeyDetails, PlainSecretParams, SecretParams, Timestamp};
 use rand_core::OsRng;
 
 use super::super::certificate::one_line;
@@ -63,16 +63,21 @@ fn generate(
 ) -> Result<GeneratedKey, SignError> {
     let failed = |error: pgp::errors::Error| SignError::Library(one_line(&error.to_string()));
     let seconds = u32::try_from(now.unix_seconds()).unwrap_or(0);
-    let parameters = SecretKeyParamsBuilder::default()
-        .key_type(kind)
-        .can_certify(true)
-        .can_sign(true)
-        .created_at(Timestamp::from_secs(seconds))
-        .primary_user_id(user_id.to_owned())
-        .passphrase(passphrase.map(str::to_owned))
-        .build()
-        .map_err(|error| SignError::Library(one_line(&error.to_string())))?;
-    let secret: SignedSecretKey = parameters.generate(OsRng).map_err(failed)?;
+    let secret = loop {
+        let parameters = SecretKeyParamsBuilder::default()
+            .key_type(kind.clone())
+            .can_certify(true)
+            .can_sign(true)
+            .created_at(Timestamp::from_secs(seconds))
+            .primary_user_id(user_id.to_owned())
+            .passphrase(passphrase.map(str::to_owned))
+            .build()
+            .map_err(|error| SignError::Library(one_line(&error.to_string())))?;
+        let secret = parameters.generate(OsRng).map_err(failed)?;
+        if primes_in_order(&secret) {
+            break secret;
+        }
+    };
     let fingerprint = match secret.primary_key.fingerprint() {
         pgp::types::Fingerprint::V4(bytes) => Fingerprint(bytes),
         _ => return Err(SignError::Version(secret.primary_key.version().into())),
@@ -87,4 +92,18 @@ fn generate(
             .to_armored_string(ArmorOptions::default())
             .map_err(failed)?,
     })
+}
+
+/// Whether the primes of an RSA key stand as RFC 4880 (5.5.3) wants them, the
+/// smaller one first. The library leaves it to chance, and GnuPG, which relies
+/// on it, makes a wrong signature now and then with a key whose primes differ
+/// much and stand the other way round.
+fn primes_in_order(key: &SignedSecretKey) -> bool {
+    match key.primary_key.secret_params() {
+        SecretParams::Plain(PlainSecretParams::RSA(secret)) => {
+            let (_, p, q, _) = secret.to_bytes();
+            (p.len(), p) < (q.len(), q)
+        }
+        _ => true,
+    }
 }
