@@ -12,8 +12,7 @@ use pgp::composed::{
     ArmorOptions, Deserializable, KeyType, SecretKeyParamsBuilder, SignedSecretKey,
 };
 use pgp::crypto::ecc_curve::ECCCurve;
-use pgp::types::Timestamp;
-use pgp::types::{PlainSecretParams, SecretParams};
+use pgp::types::{PlainSecretParams, SecretParams, Timestamp};
 use rand_core::OsRng;
 
 use crate::at;

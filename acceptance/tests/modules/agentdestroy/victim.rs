@@ -6,8 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use mig_acceptance::Configuration;
-use mig_testkit::free_port;
-use mig_testkit::wait_until;
+use mig_testkit::{free_port, wait_until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -97,7 +97,8 @@ fn generate(
 /// Whether the primes of an RSA key stand as RFC 4880 (5.5.3) wants them, the
 /// smaller one first. The library leaves it to chance, and GnuPG, which relies
 /// on it, makes a wrong signature now and then with a key whose primes differ
-/// much and stand the other way round.
+/// much and stand the other way round. RSA keys are made without a passphrase
+/// here, which would hide their primes.
 fn primes_in_order(key: &SignedSecretKey) -> bool {
     match key.primary_key.secret_params() {
         SecretParams::Plain(PlainSecretParams::RSA(secret)) => {
