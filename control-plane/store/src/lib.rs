@@ -19,8 +19,8 @@ pub use error::{StoreError, StoreResult};
 pub use ids::IdSource;
 pub use records::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey,
-    ApiKeyChange, Claim, Expired, HeartbeatOutcome, IdBlock, InvestigatorUpdate, NewCommand,
-    NewInvestigator, Progress, Pruned, Search, Signature, StoredAction, VersionCount,
+    ApiKeyChange, Claim, Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate,
+    NewCommand, NewInvestigator, Progress, Pruned, Search, Signature, StoredAction, VersionCount,
 };
 pub use signals::{Changes, Wake};
 pub use sqlite::SqliteStore;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use mig_protocol::{Action, Agent, Command, Id, Investigator, Time};
 use mig_store::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey, Claim,
-    Expired, HeartbeatOutcome, IdBlock, InvestigatorUpdate, NewInvestigator, Progress, Pruned,
+    Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator, Progress, Pruned,
     Search, Signature, Store, StoreError, StoreResult, StoredAction,
 };
 use mig_target::Target;
@@ -72,6 +72,8 @@ pass_on! {
     start_action(start: &ActionStart) -> ();
     invalidate_action(id: Id, reason: &str, now: Time) -> ();
     outbox(after: Id, limit: u32) -> Vec<Command>;
+    take_outbox(holding: &Holding, after: Id, limit: u32) -> Vec<Command>;
+    release_outbox(holder: u64) -> ();
     outbox_done(commands: &[Id]) -> ();
     finish_commands(answers: &[Answer]) -> Vec<AnswerOutcome>;
     expire_due(now: Time) -> Expired;

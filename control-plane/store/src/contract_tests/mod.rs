@@ -8,6 +8,7 @@ pub mod agents;
 pub mod commands;
 pub mod deadlines;
 pub mod fixtures;
+pub mod holding;
 pub mod investigators;
 pub mod searches;
 
@@ -34,6 +35,9 @@ macro_rules! contract_tests {
                 a_late_answer_replaces_expired_once
                 an_answer_of_an_unknown_status_ends_its_command
                 a_command_is_read_with_its_action_and_agent;
+            holding: what_one_scheduler_publishes_no_other_does
+                what_a_scheduler_held_that_is_gone_another_takes
+                many_schedulers_never_share_a_command;
             deadlines: what_is_past_its_time_ends
                 the_next_deadline_is_the_next_start_or_expiry
                 what_finished_long_ago_is_deleted;
