@@ -13,8 +13,6 @@ use crate::start::Shared;
 
 /// How many actions are claimed at a time.
 const CLAIMED_AT_ONCE: u32 = 64;
-/// Claims of another scheduler older than this were abandoned.
-const ABANDONED_AFTER: Duration = Duration::from_secs(60);
 /// A deadline further away is looked at again after this time, because the
 /// clock may have been set or the machine been asleep.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -34,7 +32,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
                 backoff.reset();
                 deadline.map(|deadline| {
                     let left = deadline.since(shared.now());
-                    left.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
+                    left.clamp(SHORTEST_SLEEP, longest_sleep(&shared))
                 })
             }
             Err(error) => {
@@ -54,6 +52,19 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
             () = shared.wake.woken() => {}
             () = timer => {}
         }
+    }
+}
+
+/// Also how long it takes until what another scheduler claimed and left is seen;
+/// as long as something is claimed there is a deadline, that of its expiry.
+fn longest_sleep(shared: &Shared) -> Duration {
+    if shared.config.sole {
+        LONGEST_SLEEP
+    } else {
+        shared
+            .config
+            .abandoned_after
+            .clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
     }
 }
 
@@ -142,7 +153,7 @@ impl Planner<'_> {
         let abandoned_before = if self.shared.config.sole {
             now
         } else {
-            now - ABANDONED_AFTER
+            now - self.shared.config.abandoned_after
         };
         let claim = Claim {
             now,

@@ -29,6 +29,10 @@ pub struct SchedulerConfig {
     /// This is the only scheduler of the database, so what is claimed and not
     /// held by it was abandoned and is taken up at once.
     pub sole: bool,
+    /// When it is not: silence after which another scheduler is gone, and what
+    /// it had claimed or held is taken over. The clocks of schedulers may not
+    /// differ by more.
+    pub abandoned_after: Duration,
     /// Largest answer accepted from an agent, in bytes.
     pub max_answer: usize,
     /// Where the time comes from.
@@ -46,6 +50,7 @@ impl SchedulerConfig {
             retention: None,
             whitelist: None,
             sole: true,
+            abandoned_after: Duration::from_secs(60),
             max_answer: Limits::COMMAND.bytes,
             clock: Arc::new(SystemClock),
         }

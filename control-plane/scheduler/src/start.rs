@@ -20,6 +20,9 @@ pub(crate) struct Shared {
     pub(crate) wake: Wake,
     pub(crate) changes: Changes,
     pub(crate) counts: Counts,
+    /// What the other schedulers know this one as; new in each process, so that
+    /// nobody is taken for a predecessor that died.
+    pub(crate) holder: u64,
     /// Something was put into the outbox, or may be published again.
     pub(crate) outbox: Notify,
     /// Whether the relay is connected and its topology declared.
@@ -53,6 +56,7 @@ impl Scheduler {
             wake,
             changes,
             counts: Counts::default(),
+            holder: rand::random::<u64>() >> 1,
             outbox: Notify::new(),
             connected,
         });

@@ -1,6 +1,7 @@
 //! The connection to the relay, made again as often as it is lost.
 
 mod connect;
+mod holding;
 mod publish;
 mod topology;
 
@@ -84,6 +85,7 @@ async fn connected_once(
         }
     };
     shared.connected.send_replace(false);
+    holding::release(shared).await;
     connect::close(&connection).await;
     ended
 }
@@ -114,6 +116,7 @@ async fn session(shared: &Shared, channels: &Channels) -> SessionError {
     tracing::info!("{:?}: connected to the relay.", shared.config.relay);
     tokio::select! {
         ended = publish::run(shared, &channels.publishing) => ended,
+        ended = holding::keep(shared) => ended,
         ended = inbound::answers::consume(shared, &channels.results) => ended,
         ended = inbound::heartbeats::consume(shared, &channels.heartbeats) => ended,
     }

@@ -7,7 +7,7 @@ use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
 use mig_protocol::{Command, Id, to_go_json};
 use tokio::time::Instant;
 
-use super::{SessionError, TO_AGENTS, agent_queue};
+use super::{SessionError, TO_AGENTS, agent_queue, holding};
 use crate::backoff::Backoff;
 use crate::start::Shared;
 
@@ -65,7 +65,7 @@ async fn empty_outbox(shared: &Shared, channel: &Channel) -> Result<bool, Sessio
     let mut after = Id(0);
     let mut waiting = false;
     loop {
-        let page = shared.store.outbox(after, PAGE).await?;
+        let page = holding::page(shared, after, PAGE).await?;
         let Some(last) = page.last() else {
             return Ok(waiting);
         };
