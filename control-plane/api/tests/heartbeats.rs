@@ -119,3 +119,24 @@ async fn a_site_may_choose_who_posts_heartbeats() {
     let nobody = Site::start_with(|config| config.heartbeats = None).await;
     assert_eq!(post(&nobody, &body).await.status, 401);
 }
+
+#[tokio::test]
+async fn a_crowd_that_comes_at_once_is_stored_completely() {
+    let site = Site::start().await;
+    let bodies: Vec<Value> = (0..100)
+        .map(|number| {
+            let mut body = heartbeat();
+            // Each agent twice, as one that lost the answer.
+            body["queueLoc"] = json!(format!("linux.{}", number / 2));
+            body
+        })
+        .collect();
+    let replies = futures_util::future::join_all(bodies.iter().map(|body| post(&site, body))).await;
+    assert!(replies.iter().all(|reply| reply.status == 200));
+    let search = mig_store::Search {
+        limit: 1000,
+        ..Default::default()
+    };
+    let agents = site.store.search_agents(&search).await.expect("agents");
+    assert_eq!(agents.len(), 50);
+}
