@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use mig_protocol::{Action, Agent, Command, Id, Investigator, Time};
 use mig_store::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey, Claim,
-    Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator, Progress, Pruned,
-    Search, Signature, Store, StoreError, StoreResult, StoredAction,
+    Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator, Progress,
+    Pruned, Search, Signature, Store, StoreError, StoreResult, StoredAction,
 };
 use mig_target::Target;
 
