@@ -80,6 +80,19 @@ pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// What the original writes for `logactions`.
+fn log_commands(action: &Action, agents: &[Agent], commands: &[NewCommand]) {
+    for (agent, command) in agents.iter().zip(commands) {
+        tracing::info!(
+            action = action.id.0,
+            command = command.id.0,
+            r#"Agent action: agent="{}" loader="" name="{}""#,
+            agent.name.escape_debug(),
+            action.name.escape_debug()
+        );
+    }
+}
+
 struct Planner<'a> {
     shared: &'a Shared,
     /// Claimed, but not started because the store failed; tried again.
@@ -197,6 +210,9 @@ impl Planner<'_> {
                     "The action is in flight with {} commands.",
                     start.commands.len()
                 );
+                if shared.config.log_commands {
+                    log_commands(action, &agents, &start.commands);
+                }
                 shared.changes.changed(action.id);
                 // Publication need not wait for the other actions of this round.
                 shared.outbox.notify_one();

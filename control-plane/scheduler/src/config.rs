@@ -24,8 +24,12 @@ pub struct SchedulerConfig {
     /// Finished actions and vanished agents older than this are deleted; `None`
     /// keeps everything.
     pub retention: Option<Duration>,
+    /// Of what type the queues of answers and heartbeats are on the relay.
+    pub queues: QueueKind,
     /// Agents whose heartbeats are accepted; `None` accepts all.
     pub whitelist: Option<Arc<Whitelist>>,
+    /// One line of the log for each command.
+    pub log_commands: bool,
     /// This is the only scheduler of the database, so what is claimed and not
     /// held by it was abandoned and is taken up at once.
     pub sole: bool,
@@ -49,6 +53,7 @@ impl SchedulerConfig {
             periodic: Duration::from_secs(87),
             retention: None,
             whitelist: None,
+            log_commands: false,
             sole: true,
             abandoned_after: Duration::from_secs(60),
             max_answer: Limits::COMMAND.bytes,
@@ -56,6 +61,41 @@ impl SchedulerConfig {
         }
     }
 }
+
+/// How a relay keeps a queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum QueueKind {
+    /// On one node, as the original declares it; every relay can do that.
+    #[default]
+    Classic,
+    /// Replicated over the nodes of a RabbitMQ cluster (3.10 or later).
+    Quorum,
+}
+
+impl fmt::Display for QueueKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            QueueKind::Classic => "classic",
+            QueueKind::Quorum => "quorum",
+        })
+    }
+}
+
+impl std::str::FromStr for QueueKind {
+    type Err = UnknownQueueKind;
+
+    fn from_str(text: &str) -> Result<QueueKind, UnknownQueueKind> {
+        [QueueKind::Classic, QueueKind::Quorum]
+            .into_iter()
+            .find(|kind| kind.to_string() == text)
+            .ok_or_else(|| UnknownQueueKind(text.to_owned()))
+    }
+}
+
+/// The name of no type of queues.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no type of queues; write `classic` or `quorum`")]
+pub struct UnknownQueueKind(pub String);
 
 /// Where the relay is and how to log in.
 #[derive(Clone)]

@@ -94,6 +94,15 @@ impl SchedulerHandle {
         matches!(tokio::time::timeout(within, waiting).await, Ok(Ok(_)))
     }
 
+    /// Waits until the relay is connected, however long that takes.
+    pub async fn reached(&self) {
+        let mut connected = self.shared.connected.subscribe();
+        if connected.wait_for(|connected| *connected).await.is_err() {
+            // The sender lives as long as this handle.
+            std::future::pending().await
+        }
+    }
+
     /// Stops: takes no new work, finishes what is being stored, leaves the
     /// relay. Unacknowledged messages stay in their queues.
     pub async fn stop(mut self) {
