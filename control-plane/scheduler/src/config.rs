@@ -52,6 +52,7 @@ impl SchedulerConfig {
             heartbeat_frequency: Duration::from_secs(5 * 60),
             periodic: Duration::from_secs(87),
             retention: None,
+            queues: QueueKind::Classic,
             whitelist: None,
             log_commands: false,
             sole: true,

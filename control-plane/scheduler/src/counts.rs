@@ -25,6 +25,8 @@ macro_rules! counts {
 counts! {
     /// Connections to the relay that were established.
     connections,
+    /// Times the relay took no more commands for want of memory or disk.
+    relay_blocked,
     /// Actions set in flight.
     actions_started,
     /// Actions that became invalid.

@@ -19,7 +19,7 @@ mod relay;
 mod start;
 mod whitelist;
 
-pub use config::{RelayAccess, RelayTls, SchedulerConfig};
+pub use config::{QueueKind, RelayAccess, RelayTls, SchedulerConfig, UnknownQueueKind};
 pub use counts::CountsSnapshot;
 pub use start::{Scheduler, SchedulerHandle};
 pub use whitelist::{Whitelist, WhitelistError};

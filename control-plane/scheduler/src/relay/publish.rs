@@ -13,6 +13,8 @@ use crate::start::Shared;
 
 /// Commands read, published and confirmed together.
 const PAGE: u32 = 128;
+/// Longest time to live, in milliseconds, that RabbitMQ understands.
+const LONGEST_EXPIRATION: u128 = u32::MAX as u128;
 /// AMQP's "persistent".
 const PERSISTENT: u8 = 2;
 
@@ -138,11 +140,15 @@ async fn publish(
             return Ok(None);
         }
     };
-    let properties = BasicProperties::default()
+    let mut properties = BasicProperties::default()
         .with_content_type("text/plain".into())
         .with_delivery_mode(PERSISTENT)
-        .with_expiration(left.to_string().into())
         .with_timestamp(now.unix_seconds().unsigned_abs());
+    // A command that is valid for longer waits for its agent until that looks at
+    // it; refused for its expiration it would hold up all the others.
+    if left <= LONGEST_EXPIRATION {
+        properties = properties.with_expiration(left.to_string().into());
+    }
     let options = BasicPublishOptions {
         mandatory: true,
         ..BasicPublishOptions::default()

@@ -1,0 +1,32 @@
+//! Telling people that the relay takes nothing for now.
+
+use futures_util::StreamExt;
+use lapin::{Connection, Event};
+
+use super::SessionError;
+use crate::start::Shared;
+
+/// Logs and counts when the relay stops taking commands and when it goes on.
+/// There is nothing else to do: what was not confirmed is in the outbox, and is
+/// sent when the relay reads again. Does not end.
+pub(super) async fn report(shared: &Shared, publishing: &Connection) -> SessionError {
+    let mut events = std::pin::pin!(publishing.events_listener());
+    while let Some(event) = events.next().await {
+        match event {
+            Event::ConnectionBlocked(reason) => {
+                shared.counts.relay_blocked.one();
+                tracing::warn!(
+                    "{:?}: the relay takes no commands for now: {}; they wait.",
+                    shared.config.relay,
+                    reason.escape_debug()
+                );
+            }
+            Event::ConnectionUnblocked => {
+                tracing::info!("{:?}: the relay takes commands again.", shared.config.relay);
+            }
+            _ => {}
+        }
+    }
+    // Whoever waits for the relay finds out what became of the connection.
+    std::future::pending().await
+}
