@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mig_protocol::{Clock, Limits, SystemClock};
 
+use crate::events::EventsConfig;
 use crate::whitelist::Whitelist;
 
 /// How the scheduler works; defaults are the values of the original's sample.
@@ -30,6 +31,8 @@ pub struct SchedulerConfig {
     pub whitelist: Option<Arc<Whitelist>>,
     /// One line of the log for each command.
     pub log_commands: bool,
+    /// Events for workers, on the exchange `toworkers`; `None` for none.
+    pub events: Option<EventsConfig>,
     /// This is the only scheduler of the database, so what is claimed and not
     /// held by it was abandoned and is taken up at once.
     pub sole: bool,
@@ -54,6 +57,7 @@ impl SchedulerConfig {
             retention: None,
             queues: QueueKind::Classic,
             whitelist: None,
+            events: None,
             log_commands: false,
             sole: true,
             abandoned_after: Duration::from_secs(60),

@@ -57,6 +57,10 @@ counts! {
     heartbeats_malformed,
     /// Heartbeats dropped because they are old or the agent is not on the whitelist.
     heartbeats_refused,
+    /// Events the relay accepted, whether a worker wants them or not.
+    events_published,
+    /// Events dropped because the relay was gone, too slow, or refuses them.
+    events_dropped,
 }
 
 impl CountsSnapshot {

@@ -13,6 +13,7 @@ mod actions;
 mod backoff;
 mod config;
 mod counts;
+mod events;
 mod inbound;
 mod periodic;
 mod relay;
@@ -21,5 +22,6 @@ mod whitelist;
 
 pub use config::{QueueKind, RelayAccess, RelayTls, SchedulerConfig, UnknownQueueKind};
 pub use counts::CountsSnapshot;
+pub use events::EventsConfig;
 pub use start::{Scheduler, SchedulerHandle};
 pub use whitelist::{Whitelist, WhitelistError};

@@ -10,7 +10,8 @@ use tokio::task::JoinHandle;
 
 use crate::config::SchedulerConfig;
 use crate::counts::{Counts, CountsSnapshot};
-use crate::{actions, periodic, relay};
+use crate::events::Events;
+use crate::{actions, events, periodic, relay};
 
 /// What all tasks of the scheduler share.
 pub(crate) struct Shared {
@@ -25,11 +26,20 @@ pub(crate) struct Shared {
     pub(crate) holder: u64,
     /// Something was put into the outbox, or may be published again.
     pub(crate) outbox: Notify,
+    /// News for workers; `None` when nobody wants any.
+    pub(crate) events: Option<Events>,
     /// Whether the relay is connected and its topology declared.
     pub(crate) connected: watch::Sender<bool>,
 }
 
 impl Shared {
+    /// Tells workers, if somebody wants that.
+    pub(crate) fn tell(&self, kind: events::Kind, body: &[u8]) {
+        if let Some(events) = &self.events {
+            events.offer(&self.counts, kind, body);
+        }
+    }
+
     pub(crate) fn now(&self) -> Time {
         self.config.clock.now()
     }
@@ -50,6 +60,7 @@ impl Scheduler {
         let (stop, stopped) = watch::channel(false);
         let (connected, _) = watch::channel(false);
         let shared = Arc::new(Shared {
+            events: config.events.clone().map(Events::new),
             config,
             ids: IdSource::new(Arc::clone(&store)),
             store,
@@ -63,6 +74,7 @@ impl Scheduler {
         let tasks = vec![
             tokio::spawn(actions::run(Arc::clone(&shared), stopped.clone())),
             tokio::spawn(relay::run(Arc::clone(&shared), stopped.clone())),
+            tokio::spawn(events::run(Arc::clone(&shared), stopped.clone())),
             tokio::spawn(periodic::run(Arc::clone(&shared), stopped)),
         ];
         SchedulerHandle {

@@ -80,9 +80,15 @@ mod tests {
         assert!(buffer.push(Kind::AgentNew, b""));
         assert!(!buffer.push(Kind::AgentNew, b""), "too many events");
         let event = buffer.pop().expect("an event");
-        assert_eq!((event.kind, event.body.as_slice()), (Kind::AgentNew, &b"1234"[..]));
+        assert_eq!(
+            (event.kind, event.body.as_slice()),
+            (Kind::AgentNew, &b"1234"[..])
+        );
         assert!(buffer.push(Kind::AgentNew, b"abcd"), "room again");
-        assert_eq!(buffer.pop().map(|event| event.kind), Some(Kind::CommandResults));
+        assert_eq!(
+            buffer.pop().map(|event| event.kind),
+            Some(Kind::CommandResults)
+        );
         assert_eq!(buffer.clear(), 2);
         assert_eq!(buffer.pop(), None);
         assert!(buffer.push(Kind::AgentNew, b"1234567890"));

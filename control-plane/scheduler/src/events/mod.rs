@@ -93,8 +93,7 @@ impl Events {
 
     /// Takes an event, or drops it. Never waits.
     pub(crate) fn offer(&self, counts: &Counts, kind: Kind, body: &[u8]) {
-        let kept = !self.refused.load(Ordering::Relaxed)
-            && self.buffer.push(kind, body);
+        let kept = !self.refused.load(Ordering::Relaxed) && self.buffer.push(kind, body);
         if kept {
             self.added.notify_one();
         } else {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions};
 use lapin::types::FieldTable;
-use lapin::{BasicProperties, Channel, Confirmation, Connection, ExchangeKind, PublisherConfirm};
+use lapin::{BasicProperties, Channel, Confirmation, ExchangeKind, PublisherConfirm};
 use tokio::sync::watch;
 
 use super::{Event, Events, Kind, TO_WORKERS};
@@ -16,6 +16,8 @@ use crate::backoff::Backoff;
 use crate::relay::{SessionError, connect};
 use crate::start::Shared;
 
+/// What the relay calls the connection.
+const NAME: &str = "mig-scheduler events";
 /// Events published before their confirmations are waited for.
 const AT_ONCE: usize = 64;
 /// AMQP's "persistent".
@@ -36,25 +38,14 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     };
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(30));
     let mut said = false;
-    loop {
-        let session = async {
-            let connection = connect::connect(&shared.config.relay).await?;
-            let ended = session(&shared, events, &connection, &mut backoff).await;
-            connect::close(&connection).await;
-            ended
-        };
-        let ended = tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => break,
-            ended = session => ended,
-        };
-        let Err(error) = ended else { continue };
-        let pause = match refusal(&error) {
-            Some(reason) => {
+    while let Some(ended) = connected_once(&shared, events, &mut stop, &mut backoff).await {
+        let pause = match ended {
+            Ended::Refused(reason) => {
                 refuse(&shared, events, &reason, &mut said);
                 REFUSED
             }
             // The scheduler's own session tells of a relay that is gone.
-            None => {
+            Ended::Lost(error) => {
                 let pause = backoff.pause();
                 tracing::debug!("events: {}; connecting again in {pause:?}", causes(&error));
                 pause
@@ -68,6 +59,50 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     }
     // Whatever is left had its one chance.
     shared.counts.events_dropped.add(events.buffer.clear());
+}
+
+/// Why events are not published for now.
+enum Ended {
+    /// The relay or the network is gone.
+    Lost(SessionError),
+    /// The relay does not want events, for this reason.
+    Refused(String),
+}
+
+/// Connects and publishes until the relay is lost; `None` when told to stop.
+async fn connected_once(
+    shared: &Shared,
+    events: &Events,
+    stop: &mut watch::Receiver<bool>,
+    backoff: &mut Backoff,
+) -> Option<Ended> {
+    let connection = tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => return None,
+        connection = connect::connect(&shared.config.relay, NAME) => connection,
+    };
+    let connection = match connection {
+        Ok(connection) => connection,
+        // A login that fails is none of the refusals that concern events.
+        Err(error) => return Some(Ended::Lost(error)),
+    };
+    let channel = tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => None,
+        channel = connection.create_channel() => Some(channel),
+    };
+    // The channel lives until the connection is closed, as in the other session.
+    let ended = match &channel {
+        None => None,
+        Some(Err(error)) => Some(Ended::Lost(error.clone().into())),
+        Some(Ok(channel)) => tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => None,
+            error = session(shared, events, channel, backoff) => Some(match refusal(&error) {
+                Some(reason) => Ended::Refused(reason),
+                None => Ended::Lost(error),
+            }),
+        },
+    };
+    connect::close(&connection).await;
+    ended
 }
 
 /// What the relay said if it refused events, rather than being gone.
@@ -101,10 +136,21 @@ fn refuse(shared: &Shared, events: &Events, reason: &str, said: &mut bool) {
 async fn session(
     shared: &Shared,
     events: &Events,
-    connection: &Connection,
+    channel: &Channel,
     backoff: &mut Backoff,
-) -> Result<(), SessionError> {
-    let channel = connection.create_channel().await?;
+) -> SessionError {
+    match publish_forever(shared, events, channel, backoff).await {
+        Err(error) => error,
+        Ok(never) => match never {},
+    }
+}
+
+async fn publish_forever(
+    shared: &Shared,
+    events: &Events,
+    channel: &Channel,
+    backoff: &mut Backoff,
+) -> Result<std::convert::Infallible, SessionError> {
     let durable = ExchangeDeclareOptions {
         durable: true,
         ..ExchangeDeclareOptions::default()
@@ -140,7 +186,7 @@ async fn session(
             }
             () = events.added.notified() => {}
         }
-        while publish_some(shared, events, &channel).await? {}
+        while publish_some(shared, events, channel).await? {}
     }
 }
 
@@ -208,7 +254,7 @@ async fn publish_some(
 }
 
 fn lost() -> SessionError {
-    std::io::Error::from(std::io::ErrorKind::NotConnected).into()
+    lapin::Error::from(std::io::Error::from(std::io::ErrorKind::NotConnected)).into()
 }
 
 async fn publish(

@@ -6,6 +6,7 @@ use mig_store::{Answer, AnswerOutcome};
 use serde_json::Value;
 
 use super::{acknowledge, consumer, excerpt, next_batch, persist};
+use crate::events::Kind;
 use crate::relay::{RESULTS, SessionError};
 use crate::start::Shared;
 
@@ -30,9 +31,14 @@ async fn consume_forever(
     loop {
         let batch = next_batch(&mut consumer, RESULTS, PREFETCH).await?;
         let mut answers = Vec::with_capacity(batch.len());
+        // The messages they came in, for events.
+        let mut bodies = Vec::with_capacity(batch.len());
         for delivery in &batch {
             match read(&delivery.data, shared.config.max_answer, shared.now()) {
-                Ok(answer) => answers.push(answer),
+                Ok(answer) => {
+                    answers.push(answer);
+                    bodies.push(delivery.data.as_slice());
+                }
                 Err(reason) => {
                     shared.counts.answers_malformed.one();
                     tracing::warn!(
@@ -44,7 +50,10 @@ async fn consume_forever(
         }
         if !answers.is_empty() {
             let outcomes = persist(|| shared.store.finish_commands(&answers)).await;
-            for (answer, outcome) in answers.iter().zip(outcomes) {
+            for ((answer, body), outcome) in answers.iter().zip(bodies).zip(outcomes) {
+                if matches!(outcome, AnswerOutcome::Stored { .. }) {
+                    shared.tell(Kind::CommandResults, body);
+                }
                 report(shared, answer, outcome);
             }
         }

@@ -1,7 +1,7 @@
 //! The connections to the relay, made again as often as one of them is lost.
 
 mod blocked;
-mod connect;
+pub(crate) mod connect;
 mod holding;
 mod publish;
 mod topology;
