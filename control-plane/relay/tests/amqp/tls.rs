@@ -4,17 +4,19 @@ use crate::support::*;
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::{Connection, ConnectionProperties};
 use mig_relay::{Listener, TlsFiles};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+};
 use std::time::Duration;
 use tokio::time::timeout;
 
-struct Authority {
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    pub pem: String,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -26,15 +28,24 @@ impl Authority {
     }
 
     /// Certificate and key.
-    fn issue(&self, name: &str) -> (String, String) {
+    pub fn issue(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![name.into()]).expect("parameters");
+        let mut params = CertificateParams::new(vec![name.into()]).expect("parameters");
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.signed_by(&key, &self.issuer).expect("signed");
         (certificate.pem(), key.serialize_pem())
     }
 }
 
 async fn tls_server(authority: &Authority) -> Server {
+    tls_server_with(authority, |_| {}).await
+}
+
+pub async fn tls_server_with(
+    authority: &Authority,
+    adjust: impl FnOnce(&mut mig_relay::RelayConfig),
+) -> Server {
     let (certificate, key) = authority.issue("localhost");
     Server::with(|config| {
         config.listeners = vec![Listener::Tls(
@@ -45,7 +56,8 @@ async fn tls_server(authority: &Authority) -> Server {
                 client_authority: authority.pem.clone().into(),
             },
         )];
-        config.limits.login_timeout = Duration::from_secs(5);
+        config.limits.login_timeout = Duration::from_secs(15);
+        adjust(config);
     })
     .await
 }
@@ -59,6 +71,14 @@ async fn dial(
         "amqps://guest:guest-secret@localhost:{}/mig",
         server.address().port()
     );
+    dial_uri(&uri, trusted, identity).await
+}
+
+pub async fn dial_uri(
+    uri: &str,
+    trusted: &Authority,
+    identity: Option<(String, String)>,
+) -> lapin::Result<Connection> {
     let config = OwnedTLSConfig {
         identity: identity.map(|(certificate, key)| OwnedIdentity::PKCS8 {
             pem: certificate.into(),
@@ -69,7 +89,7 @@ async fn dial(
     let runtime = lapin::runtime::default_runtime()?;
     timeout(
         PATIENCE,
-        Connection::connect_with_config(&uri, ConnectionProperties::default(), config, runtime),
+        Connection::connect_with_config(uri, ConnectionProperties::default(), config, runtime),
     )
     .await
     .expect("an answer in time")
