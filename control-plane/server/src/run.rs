@@ -7,12 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mig_api::{Api, ApiConfig, ApiHandle};
-use mig_relay::{Listener, Password, RelayConfig, RelayHandle, TlsFiles, User, topology};
-use mig_scheduler::{RelayAccess, Scheduler, SchedulerConfig, SchedulerHandle, Whitelist};
+use mig_relay::{
+    External, Listener, Password, PermissionPatterns, RelayConfig, RelayHandle, TlsFiles, User,
+    topology,
+};
+use mig_scheduler::{
+    EventsConfig, RelayAccess, Scheduler, SchedulerConfig, SchedulerHandle, Whitelist,
+};
 use mig_store::{Changes, SqliteStore, Store, Wake};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Account, Settings, SettingsError};
 use crate::tls::{TlsError, server_config};
 
 /// How long the scheduler may take to reach the relay in its own process.
@@ -161,6 +166,12 @@ async fn start(settings: Settings) -> Result<Server, StartError> {
     scheduling.periodic = settings.agents.periodic;
     scheduling.retention = settings.retention;
     scheduling.whitelist.clone_from(&whitelist);
+    // Events nobody may read are not worth the work.
+    scheduling.events = settings
+        .relay
+        .worker
+        .as_ref()
+        .map(|_| EventsConfig::default());
     let scheduler = Scheduler::start(
         scheduling,
         Arc::clone(&store),
@@ -223,13 +234,33 @@ fn relay_config(settings: &Settings, scheduler_password: &str) -> Result<RelayCo
             password: Password::Plain(scheduler_password.to_owned()),
             permissions: topology::scheduler_permissions(),
         },
-        User {
-            name: own.agent_user.clone(),
-            password: Password::parse(&own.agent_password)?,
-            permissions: topology::agent_permissions(),
-        },
+        user(&own.agent, topology::agent_permissions())?,
     ];
+    if let Some(worker) = &own.worker {
+        config
+            .users
+            .push(user(worker, topology::worker_permissions())?);
+    }
+    config.external = own.external.map(|name| External {
+        name,
+        // Nobody but this process is the scheduler.
+        except: vec![topology::SCHEDULER_USER.to_owned()],
+    });
+    if let Some(bytes) = own.disk_free {
+        config.limits.disk_free_bytes = bytes;
+    }
     Ok(config)
+}
+
+fn user(account: &Account, permissions: PermissionPatterns) -> Result<User, StartError> {
+    Ok(User {
+        name: account.user.clone(),
+        password: match &account.password {
+            Some(password) => Password::parse(password)?,
+            None => Password::None,
+        },
+        permissions,
+    })
 }
 
 /// The scheduler's password at the relay: new in each process, known to no file.
