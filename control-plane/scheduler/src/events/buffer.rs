@@ -8,6 +8,8 @@ use super::Kind;
 /// One event.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Event {
+    /// Counted from 1, since the scheduler started.
+    pub(crate) number: u64,
     pub(crate) kind: Kind,
     pub(crate) body: Vec<u8>,
 }
@@ -23,6 +25,7 @@ pub(crate) struct Buffer {
 struct Waiting {
     events: VecDeque<Event>,
     bytes: usize,
+    taken: u64,
 }
 
 impl Buffer {
@@ -42,8 +45,10 @@ impl Buffer {
             return false;
         }
         waiting.bytes = bytes;
+        waiting.taken += 1;
+        let number = waiting.taken;
         let body = body.to_vec();
-        waiting.events.push_back(Event { kind, body });
+        waiting.events.push_back(Event { number, kind, body });
         true
     }
 
@@ -57,8 +62,9 @@ impl Buffer {
 
     /// Forgets everything; answers how many events that were.
     pub(crate) fn clear(&self) -> u64 {
-        let forgotten = std::mem::take(&mut *self.lock());
-        forgotten.events.len() as u64
+        let mut waiting = self.lock();
+        waiting.bytes = 0;
+        std::mem::take(&mut waiting.events).len() as u64
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

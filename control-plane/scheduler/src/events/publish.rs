@@ -266,6 +266,8 @@ async fn publish(
         .with_content_type("text/plain".into())
         .with_delivery_mode(PERSISTENT)
         .with_expiration(EXPIRY.into())
+        // Tells a worker that gets an event again that it is the same.
+        .with_message_id(format!("{:016x}-{}", shared.holder, event.number).into())
         .with_timestamp(shared.now().unix_seconds().unsigned_abs());
     channel
         .basic_publish(

@@ -1,0 +1,7 @@
+//! The program against real relays and a webhook.
+
+mod delivery;
+mod rabbitmq;
+mod receiver;
+mod refusals;
+mod site;
