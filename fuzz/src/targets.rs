@@ -21,6 +21,7 @@ pub fn named(name: &str) -> Option<fn(&[u8])> {
         "auditrecord" => mig_module_audit::fuzzing::audit_records,
         "scribe" => mig_module_scribe::fuzzing::document,
         "probes" => crate::probes::probes,
+        "proxies" => crate::proxies::proxies,
         "record" => crate::record::record,
         "sshkey" => mig_module_sshkey::fuzzing::examine_all,
         "programs" => mig_module_agentdestroy::fuzzing::identify,

@@ -24,6 +24,7 @@ const TARGETS: &[&str] = &[
     "procnet",
     "scribe",
     "probes",
+    "proxies",
     "record",
     "sshkey",
     "programs",

@@ -13,23 +13,20 @@ use lapin::options::{
 use lapin::types::FieldTable;
 use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties, Consumer};
 use nix::sys::socket::{Shutdown, shutdown};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::RelayError;
 use super::endpoint::{Endpoint, place};
 use super::stream::{RelayStream, adapt, runtime};
-use crate::http::check_tunnel;
+use crate::proxy::{Proxy, open_tunnel};
 
-/// Time for a TCP connection, and for a proxy's answer.
+/// Time for a TCP connection.
 const TCP: Duration = Duration::from_secs(5);
 /// Time for the TLS handshake.
 const TLS: Duration = Duration::from_secs(10);
 /// Time for the AMQP handshake and the declarations.
 const AMQP: Duration = Duration::from_secs(20);
-/// Longest answer of a proxy.
-const MAX_PROXY_ANSWER: usize = 4096;
 /// Exchange that carries commands.
 const TO_AGENTS: &str = "toagents";
 /// Deliveries the relay may send ahead of their acknowledgement.
@@ -47,8 +44,8 @@ pub(super) struct Link {
 /// Tries the proxies in order, then the direct way; the first that works wins.
 pub(super) async fn open(endpoint: &Endpoint, queue: &str) -> Result<Link, RelayError> {
     let mut failures = Vec::new();
-    for proxy in endpoint.proxies.iter().map(Some).chain([None]) {
-        match open_through(endpoint, proxy, queue).await {
+    for proxy in &endpoint.ways {
+        match open_through(endpoint, proxy.as_ref(), queue).await {
             Ok(link) => return Ok(link),
             Err(error) => failures.push(match proxy {
                 Some(proxy) => format!("through {proxy}: {error}"),
@@ -64,26 +61,24 @@ pub(super) async fn open(endpoint: &Endpoint, queue: &str) -> Result<Link, Relay
 
 async fn open_through(
     endpoint: &Endpoint,
-    proxy: Option<&String>,
+    proxy: Option<&Proxy>,
     queue: &str,
 ) -> Result<Link, RelayError> {
     let authority = &endpoint.uri.authority;
     let target = place(&authority.host, authority.port);
+    let first = proxy.map_or(target.as_str(), Proxy::place);
     let reach = |source| RelayError::Network {
-        place: proxy.unwrap_or(&target).clone(),
+        place: first.to_owned(),
         source,
     };
-    let mut stream = within(TCP, TcpStream::connect(proxy.unwrap_or(&target)))
+    let mut stream = within(TCP, TcpStream::connect(first))
         .await
         .map_err(reach)?;
     stream.set_nodelay(true).map_err(reach)?;
     let handle = stream.as_fd().try_clone_to_owned().map_err(reach)?;
     let mut guard = HandshakeGuard(Some(handle));
     if let Some(proxy) = proxy {
-        let answer = within(TCP, tunnel(&mut stream, &target))
-            .await
-            .map_err(reach)?;
-        check_tunnel(&answer, proxy).map_err(|error| RelayError::Proxy(error.to_string()))?;
+        open_tunnel(&mut stream, proxy, &target).await?;
     }
     let stream = match &endpoint.tls {
         None => RelayStream::Plain(stream),
@@ -118,7 +113,7 @@ async fn open_through(
             connection,
             channel,
             consumer,
-            proxy: proxy.cloned(),
+            proxy: proxy.map(Proxy::to_string),
         })
     })
     .await;
@@ -177,17 +172,6 @@ impl Drop for HandshakeGuard {
             let _ = shutdown(socket.as_raw_fd(), Shutdown::Both);
         }
     }
-}
-
-async fn tunnel(stream: &mut TcpStream, target: &str) -> io::Result<Vec<u8>> {
-    let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    // Byte by byte: what follows belongs to the relay.
-    while !answer.ends_with(b"\r\n\r\n") && answer.len() < MAX_PROXY_ANSWER {
-        answer.push(stream.read_u8().await?);
-    }
-    Ok(answer)
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {

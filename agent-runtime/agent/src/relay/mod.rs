@@ -13,6 +13,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::agent::Agent;
+use crate::proxy::TunnelError;
 pub use backoff::Backoff;
 pub use endpoint::{Certificates, Endpoint, EndpointError};
 
@@ -35,9 +36,9 @@ pub enum RelayError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// A proxy said no.
+    /// A proxy opens no tunnel.
     #[error("{0}")]
-    Proxy(String),
+    Proxy(#[from] TunnelError),
     /// TLS failed: most often a certificate that does not fit.
     #[error("no TLS with {place}: {source}")]
     Tls {
@@ -73,9 +74,10 @@ pub enum Ended {
 /// after a pause that grows; nothing else of the agent is disturbed by that.
 ///
 /// # Errors
-/// In check-in mode only, which tries once.
+/// In check-in mode only, when there is nothing to try again for.
 pub async fn run(agent: Arc<Agent>, endpoint: Endpoint) -> Result<Ended, RelayError> {
     let mut backoff = Backoff::default();
+    let mut reached = false;
     let queue = agent.identity().queue();
     loop {
         // A failure may take its time; stopping does not wait for it.
@@ -86,6 +88,7 @@ pub async fn run(agent: Arc<Agent>, endpoint: Endpoint) -> Result<Ended, RelayEr
         let error = match opened {
             Ok(link) => {
                 backoff.succeeded();
+                reached = true;
                 tracing::info!("connected to the relay {}", endpoint.place());
                 agent.set_proxy(link.proxy.as_deref());
                 agent.set_connected(true);
@@ -98,7 +101,9 @@ pub async fn run(agent: Arc<Agent>, endpoint: Endpoint) -> Result<Ended, RelayEr
             }
             Err(error) => error,
         };
-        if agent.is_checkin() {
+        // A check-in tries once; but what it has taken up it also brings to an
+        // end, within its time.
+        if agent.is_checkin() && !(reached && agent.has_work()) {
             return Err(error);
         }
         let pause = backoff.next_pause();

@@ -85,6 +85,11 @@ async fn idle(agent: &Agent) {
     }
     tokio::time::sleep(CHECKIN_IDLE).await;
     agent.until_inactive().await;
+    // Nobody would know of a check-in without a heartbeat. One to the API was
+    // tried before.
+    if !agent.settings().heartbeat_over_http {
+        agent.until_alive().await;
+    }
 }
 
 /// Takes one command in; false when the agent is stopping and it stays with the
