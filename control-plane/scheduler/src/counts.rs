@@ -59,6 +59,8 @@ counts! {
     heartbeats_refused,
     /// Events the relay accepted, whether a worker wants them or not.
     events_published,
+    /// Times the relay did not let this account publish events.
+    events_refused,
     /// Events dropped because the relay was gone, too slow, or refuses them.
     events_dropped,
 }

@@ -59,15 +59,19 @@ pub struct EventsConfig {
     pub most_waiting: usize,
     /// Most bytes of them.
     pub most_bytes: usize,
+    /// Pause before a relay that refused events is asked again.
+    pub refused: Duration,
 }
 
 impl Default for EventsConfig {
-    /// A heartbeat each minute; a thousand events or 32 MiB may wait.
+    /// A heartbeat each minute; a thousand events or 32 MiB may wait; ten
+    /// minutes after a refusal.
     fn default() -> EventsConfig {
         EventsConfig {
             heartbeat: Duration::from_secs(60),
             most_waiting: 1024,
             most_bytes: 32 << 20,
+            refused: Duration::from_secs(600),
         }
     }
 }

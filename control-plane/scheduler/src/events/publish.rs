@@ -24,8 +24,6 @@ const AT_ONCE: usize = 64;
 const PERSISTENT: u8 = 2;
 /// Milliseconds after which the relay forgets an event that no worker took.
 const EXPIRY: &str = "6000000";
-/// Pause before a relay that refused events is asked again.
-const REFUSED: Duration = Duration::from_secs(600);
 /// Replies of a relay that does not want this account to publish events, or has
 /// another kind of exchange under the name: 403, 404, 406.
 const REFUSALS: [u16; 3] = [403, 404, 406];
@@ -42,7 +40,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
         let pause = match ended {
             Ended::Refused(reason) => {
                 refuse(&shared, events, &reason, &mut said);
-                REFUSED
+                events.config.refused
             }
             // The scheduler's own session tells of a relay that is gone.
             Ended::Lost(error) => {
@@ -121,6 +119,7 @@ fn refusal(error: &SessionError) -> Option<String> {
 /// From now on events are dropped where they arise; says so the first time.
 fn refuse(shared: &Shared, events: &Events, reason: &str, said: &mut bool) {
     events.refused.store(true, Ordering::Relaxed);
+    shared.counts.events_refused.one();
     shared.counts.events_dropped.add(events.buffer.clear());
     if !std::mem::replace(said, true) {
         tracing::warn!(
