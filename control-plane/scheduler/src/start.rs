@@ -106,6 +106,11 @@ impl SchedulerHandle {
         matches!(tokio::time::timeout(within, waiting).await, Ok(Ok(_)))
     }
 
+    /// Whether the relay is connected now.
+    pub fn is_connected(&self) -> bool {
+        *self.shared.connected.borrow()
+    }
+
     /// Waits until the relay is connected, however long that takes.
     pub async fn reached(&self) {
         let mut connected = self.shared.connected.subscribe();

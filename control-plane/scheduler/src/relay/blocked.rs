@@ -1,4 +1,4 @@
-//! Telling people that the relay takes nothing for now.
+//! What becomes of the connection for commands while nothing is published.
 
 use futures_util::StreamExt;
 use lapin::{Connection, Event};
@@ -8,7 +8,8 @@ use crate::start::Shared;
 
 /// Logs and counts when the relay stops taking commands and when it goes on.
 /// There is nothing else to do: what was not confirmed is in the outbox, and is
-/// sent when the relay reads again. Does not end.
+/// sent when the relay reads again. Ends when the connection is lost, which
+/// publishing would notice with the next command only.
 pub(super) async fn report(shared: &Shared, publishing: &Connection) -> SessionError {
     let mut events = std::pin::pin!(publishing.events_listener());
     while let Some(event) = events.next().await {
@@ -24,6 +25,7 @@ pub(super) async fn report(shared: &Shared, publishing: &Connection) -> SessionE
             Event::ConnectionUnblocked => {
                 tracing::info!("{:?}: the relay takes commands again.", shared.config.relay);
             }
+            Event::Error(error) => return error.into(),
             _ => {}
         }
     }
