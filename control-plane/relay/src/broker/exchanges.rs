@@ -169,7 +169,8 @@ impl Broker {
     ) -> Result<bool, Exception> {
         if name.starts_with("amq.") {
             return Err(Exception::access_refused(format!(
-                "exchange '{name}' cannot be deleted"
+                "deletion of system exchange '{name}' in vhost '{}' not allowed",
+                self.host(vhost).name
             )));
         }
         let host = self.host(vhost);

@@ -35,10 +35,18 @@ impl Channel {
             }
             AMQPMethod::Unbind(unbind) => {
                 let (exchange, key) = (unbind.exchange.as_str(), unbind.routing_key.as_str());
-                let (queue, key) = self.to_bind(context, unbind.queue.as_str(), exchange, key)?;
-                let stored = context
-                    .shared
-                    .broker(|broker, _| broker.unbind(queue, exchange, &key))?;
+                let stored = self
+                    .to_bind(context, unbind.queue.as_str(), exchange, key)
+                    .and_then(|(queue, key)| {
+                        context
+                            .shared
+                            .broker(|broker, _| broker.unbind(queue, exchange, &key))
+                    });
+                let stored = match stored {
+                    // As RabbitMQ: what does not exist is not bound, either.
+                    Err(exception) if exception.code == 404 => false,
+                    stored => stored?,
+                };
                 let ok = AMQPClass::Queue(AMQPMethod::UnbindOk(UnbindOk {}));
                 Ok(context.reply_stored(stored, false, id, ok))
             }

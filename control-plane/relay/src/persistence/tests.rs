@@ -368,6 +368,7 @@ async fn a_store_that_cannot_be_written_raises_the_alarm_until_it_can() {
     let counters: Arc<Counters> = Arc::default();
     let alarms = Alarms::new(Arc::clone(&counters));
     let room = Room::new(path, 0, Arc::clone(&alarms));
+    let counted = Arc::clone(&counters);
     let committer = Committer::new(connection, receiver, counters, room);
     let thread = std::thread::spawn(move || committer.run());
     let storage = Storage { sender };
@@ -376,8 +377,11 @@ async fn a_store_that_cannot_be_written_raises_the_alarm_until_it_can() {
     assert_eq!(alarms.reason(), None);
     let outbox = Arc::new(Outbox::new(1 << 20, 1 << 20));
     storage.send(confirmed(&outbox, 1, &vec![0; 500_000]));
-    assert!(!storage.barrier().await);
+    tokio::time::timeout(Duration::from_secs(60), outbox.added())
+        .await
+        .expect("an answer");
     assert_eq!(answers(&outbox), [NACK]);
+    assert_eq!(counted.disk_alarms.load(Ordering::Relaxed), 1);
     // It tries by itself: nothing is sent any more.
     tokio::time::timeout(Duration::from_secs(60), alarms.over())
         .await

@@ -269,6 +269,48 @@ async fn content_out_of_order_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn what_does_not_exist_can_be_unbound_and_deleted() {
+    let server = Server::start().await;
+    declare(&server.channel().await, "q", &[]).await;
+    let mut raw = Raw::open(server.address()).await;
+    for (queue, exchange) in [("none", "amq.topic"), ("q", "none"), ("q", "amq.topic")] {
+        let unbind = queue::AMQPMethod::Unbind(queue::Unbind {
+            queue: queue.into(),
+            exchange: exchange.into(),
+            ..Default::default()
+        });
+        raw.method(1, AMQPClass::Queue(unbind)).await;
+        let answer = raw.frame().await;
+        assert!(
+            matches!(
+                answer,
+                Some(AMQPFrame::Method(
+                    1,
+                    AMQPClass::Queue(queue::AMQPMethod::UnbindOk(_))
+                ))
+            ),
+            "{queue} {exchange}: {answer:?}"
+        );
+    }
+    let delete = exchange::AMQPMethod::Delete(exchange::Delete {
+        exchange: "none".into(),
+        ..Default::default()
+    });
+    raw.method(1, AMQPClass::Exchange(delete)).await;
+    let answer = raw.frame().await;
+    assert!(
+        matches!(
+            answer,
+            Some(AMQPFrame::Method(
+                1,
+                AMQPClass::Exchange(exchange::AMQPMethod::DeleteOk(_))
+            ))
+        ),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test]
 async fn harmless_methods_are_answered() {
     let server = Server::start().await;
     let mut raw = Raw::open(server.address()).await;
