@@ -154,7 +154,11 @@ where
             let sent = match message {
                 Ok(AsyncMessage::Notification(notification)) => sender.send(Ok(notification)),
                 Ok(_) => Ok(()),
-                Err(error) => sender.send(Err(error)),
+                Err(error) => {
+                    // Over, and it would say so again and again without waiting.
+                    let _ = sender.send(Err(error));
+                    return;
+                }
             };
             if sent.is_err() {
                 return;
