@@ -21,8 +21,9 @@ use crate::webhook::Webhook;
 
 /// Exchange of events.
 const TO_WORKERS: &str = "toworkers";
-/// Events on their way at once; they are posted one after the other.
-const PREFETCH: u16 = 16;
+/// Events on their way at once; they are posted one after the other, and each may
+/// have many megabytes.
+const PREFETCH: u16 = 4;
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]

@@ -4,4 +4,5 @@ mod delivery;
 mod rabbitmq;
 mod receiver;
 mod refusals;
+mod scheduler;
 mod site;

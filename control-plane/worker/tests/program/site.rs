@@ -29,6 +29,7 @@ pub async fn embedded(directory: &tempfile::TempDir) -> (RelayHandle, SocketAddr
     for (name, permissions) in [
         (topology::SCHEDULER_USER, topology::scheduler_permissions()),
         (topology::WORKER_USER, topology::worker_permissions()),
+        (topology::AGENT_USER, topology::agent_permissions()),
     ] {
         config.users.push(User {
             name: name.into(),
