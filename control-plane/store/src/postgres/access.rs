@@ -134,11 +134,11 @@ impl PostgresAccess {
                 SslMode::Disable => tokio_postgres::config::SslMode::Disable,
                 _ => tokio_postgres::config::SslMode::Require,
             })
-            // Names in statements are those of our schema, whatever a role's
-            // settings say.
+            // Names in statements are those of our schema and what is committed is
+            // on the disk, whatever the server's settings say.
             .options(
                 "-c search_path=public -c statement_timeout=60s -c lock_timeout=30s \
-                 -c idle_in_transaction_session_timeout=60s -c default_transaction_isolation=read\\ committed",
+                 -c idle_in_transaction_session_timeout=60s -c synchronous_commit=on",
             )
             .connect_timeout(Duration::from_secs(10))
             .tcp_user_timeout(Duration::from_secs(30))

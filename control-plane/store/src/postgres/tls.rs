@@ -27,23 +27,8 @@ impl Tls {
 
     /// TLS, with the name in the certificate compared if `names`.
     pub(super) fn new(names: bool, ca: Option<&Path>) -> StoreResult<Tls> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let roots = match ca {
-            Some(path) => Some(read(path)?),
-            None if names => Some(system()?),
-            None => None,
-        };
-        let chain = roots.map(|roots| {
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-                .build()
-                .map_err(|error| refused(ca, &error))
-        });
-        let verifier = Verifier {
-            chain: chain.transpose()?,
-            names,
-            provider: Arc::clone(&provider),
-        };
-        let config = ClientConfig::builder_with_provider(provider)
+        let verifier = verifier(names, ca)?;
+        let config = ClientConfig::builder_with_provider(Arc::clone(&verifier.provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| refused(ca, &error))?
             .dangerous()
@@ -55,6 +40,25 @@ impl Tls {
     pub(super) fn connector(&self) -> Option<MakeRustlsConnect> {
         self.0.clone()
     }
+}
+
+fn verifier(names: bool, ca: Option<&Path>) -> StoreResult<Verifier> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let roots = match ca {
+        Some(path) => Some(read(path)?),
+        None if names => Some(system()?),
+        None => None,
+    };
+    let chain = roots.map(|roots| {
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .map_err(|error| refused(ca, &error))
+    });
+    Ok(Verifier {
+        chain: chain.transpose()?,
+        names,
+        provider,
+    })
 }
 
 fn refused(ca: Option<&Path>, reason: &dyn std::error::Error) -> StoreError {
@@ -157,5 +161,76 @@ impl ServerCertVerifier for Verifier {
         self.provider
             .signature_verification_algorithms
             .supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+    use super::*;
+
+    /// An authority's PEM and a certificate of it for `db.example.org`.
+    fn authority() -> (String, CertificateDer<'static>) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).unwrap().pem();
+        let issuer = Issuer::new(params, key);
+        let own = KeyPair::generate().unwrap();
+        let server = CertificateParams::new(vec!["db.example.org".into()]).unwrap();
+        (pem, server.signed_by(&own, &issuer).unwrap().der().clone())
+    }
+
+    #[test]
+    fn each_sslmode_checks_what_it_says() {
+        let directory = tempfile::tempdir().unwrap();
+        let (pem, certificate) = authority();
+        let own = directory.path().join("own.pem");
+        std::fs::write(&own, pem).unwrap();
+        let other = directory.path().join("other.pem");
+        std::fs::write(&other, authority().0).unwrap();
+        let good = |names, ca: Option<&Path>, name: &'static str| {
+            let verifier = verifier(names, ca).unwrap();
+            let name = ServerName::try_from(name).unwrap();
+            verifier
+                .verify_server_cert(&certificate, &[], &name, &[], UnixTime::now())
+                .is_ok()
+        };
+        let (right, wrong) = ("db.example.org", "db.example.com");
+        let cases = [
+            (true, Some(&own), right, true),
+            (true, Some(&own), wrong, false),
+            (true, Some(&other), right, false),
+            (true, None, right, false),
+            (false, Some(&own), right, true),
+            (false, Some(&own), wrong, true),
+            (false, Some(&other), right, false),
+            (false, None, wrong, true),
+        ];
+        for (names, ca, name, expected) in cases {
+            // Where the system has no authorities at all, it says so instead.
+            if names && ca.is_none() && system().is_err() {
+                continue;
+            }
+            let ca = ca.map(|path| path.as_path());
+            assert_eq!(good(names, ca, name), expected, "{names} {ca:?} {name}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_certificates_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ca.pem");
+        let line = |path: &Path| Tls::new(true, Some(path)).err().unwrap().to_string();
+        assert!(line(&path).starts_with(&format!("{}: ", path.display())));
+        std::fs::write(&path, "nothing").unwrap();
+        assert_eq!(
+            line(&path),
+            format!(
+                "{}: stored data cannot be understood: there is no certificate in it",
+                path.display()
+            )
+        );
     }
 }

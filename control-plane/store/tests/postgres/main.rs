@@ -1,7 +1,13 @@
 //! The PostgreSQL store: the contract, and what only a shared database can get
 //! wrong.
 
+mod adoption;
+mod faults;
+mod hostile;
+mod roles;
+mod sharing;
 mod site;
+mod targets;
 
 mod contract {
     use std::sync::Arc;

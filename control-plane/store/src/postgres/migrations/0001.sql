@@ -4,7 +4,7 @@
 CREATE TABLE investigators (
     id             bigint PRIMARY KEY,
     name           text NOT NULL,
-    pgpfingerprint text UNIQUE,
+    pgpfingerprint text,
     publickey      bytea,
     privatekey     bytea,
     status         text NOT NULL,

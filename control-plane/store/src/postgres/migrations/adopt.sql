@@ -150,22 +150,24 @@ BEGIN
     END LOOP;
 END $$;
 
--- Indexes of the original that other ones replace.
+-- Indexes and unique constraints of the original that others replace.
 DO $$
 DECLARE
     place record;
 BEGIN
     FOR place IN
+        SELECT conrelid::regclass AS source, conname AS name FROM pg_constraint
+        WHERE contype = 'u' AND conrelid IN ('actions'::regclass, 'agents'::regclass,
+            'commands'::regclass, 'investigators'::regclass, 'signatures'::regclass)
+    LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', place.source, place.name);
+    END LOOP;
+    FOR place IN
         SELECT indexrelid::regclass AS name FROM pg_index
-        WHERE indrelid IN ('actions'::regclass, 'agents'::regclass, 'commands'::regclass, 'signatures'::regclass)
+        WHERE indrelid IN ('actions'::regclass, 'agents'::regclass,
+            'commands'::regclass, 'investigators'::regclass, 'signatures'::regclass)
         AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
     LOOP
         EXECUTE format('DROP INDEX %s', place.name);
-    END LOOP;
-    FOR place IN
-        SELECT conname AS name FROM pg_constraint
-        WHERE conrelid = 'signatures'::regclass AND contype IN ('p', 'u')
-    LOOP
-        EXECUTE format('ALTER TABLE signatures DROP CONSTRAINT %I', place.name);
     END LOOP;
 END $$;

@@ -1,5 +1,7 @@
 -- The end of version 1, the same for a new database and for an original's.
 
+CREATE UNIQUE INDEX investigators_pgpfingerprint ON investigators (pgpfingerprint);
+
 ALTER TABLE signatures
     ADD PRIMARY KEY (actionid, investigatorid),
     ADD CONSTRAINT signatures_actionid_fkey
