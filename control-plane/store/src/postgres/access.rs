@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use tokio_postgres::Config;
+use tokio_postgres::config::TargetSessionAttrs;
 
 use super::tls::Tls;
 use crate::{StoreError, StoreResult};
@@ -56,7 +57,9 @@ impl fmt::Display for SslMode {
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresAccess {
     /// Name or address; a path that starts with `/` is the directory of the
-    /// server's socket, over which there is no TLS.
+    /// server's socket, over which there is no TLS. Of several, separated by
+    /// commas, the first one that answers and takes changes is used: after a
+    /// fail-over that is the new primary.
     pub host: String,
     /// TCP port, also part of the socket's name.
     pub port: u16,
@@ -122,7 +125,10 @@ impl PostgresAccess {
         if self.is_socket() {
             config.host_path(Path::new(&self.host));
         } else {
-            config.host(&self.host);
+            for host in self.host.split(',') {
+                config.host(host.trim());
+            }
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         config
             .port(self.port)

@@ -147,6 +147,8 @@ fn columns(order: &[(Process<'_>, usize)], heard: &[(Agent, Time)]) -> Outcome<C
     Ok(columns)
 }
 
+/// Rows are locked no more than their change needs: who stores commands for many
+/// agents locks those against deletion, in another order.
 async fn update(tx: &Tx<'_>, columns: &Columns) -> Outcome<Vec<(Process<'static>, Place)>> {
     let sql = format!(
         "WITH known AS MATERIALIZED (
@@ -154,7 +156,7 @@ async fn update(tx: &Tx<'_>, columns: &Columns) -> Outcome<Vec<(Process<'static>
                  ON md5(agents.queueloc) = md5(heard.queueloc)
                  AND agents.queueloc = heard.queueloc AND agents.pid = heard.pid
              WHERE agents.status <> 'offline'
-             ORDER BY heard.number FOR UPDATE OF agents)
+             ORDER BY heard.number FOR NO KEY UPDATE OF agents)
          UPDATE agents SET
              status = CASE agents.status WHEN 'destroyed' THEN 'destroyed' ELSE 'online' END,
              heartbeattime = known.heard, name = known.name, mode = known.mode,
@@ -181,7 +183,8 @@ async fn insert(
          SELECT $10::bigint + number - 1, name, queueloc, mode, version, pid, heard,
              $11::timestamptz, heard, refreshed, 'online', environment::json, tags::json
          FROM {HEARD} ORDER BY number
-         ON CONFLICT (md5(queueloc), pid) WHERE status <> 'offline' DO UPDATE SET
+         ON CONFLICT (md5(queueloc), left(queueloc, 256), pid) WHERE status <> 'offline'
+         DO UPDATE SET
              status = CASE known.status WHEN 'destroyed' THEN 'destroyed' ELSE 'online' END,
              heartbeattime = excluded.heartbeattime, name = excluded.name, mode = excluded.mode,
              version = excluded.version, refreshtime = excluded.refreshtime,

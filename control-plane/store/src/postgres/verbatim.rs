@@ -45,7 +45,25 @@ pub(super) fn json(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_document_keeps_everything_but_that_character(texts in vec("[\\\\\\x00u0é\"]{0,8}", 0..4)) {
+            let whole = serde_json::to_string(&texts).unwrap();
+            let readable: Vec<String> = match json(&whole) {
+                Some(readable) => serde_json::from_str(&readable).unwrap(),
+                None => texts.clone(),
+            };
+            let expected: Vec<_> = texts.iter().map(|one| text(one)).collect();
+            prop_assert_eq!(readable, expected);
+        }
+    }
 
     #[test]
     fn only_the_escape_itself_is_replaced() {

@@ -197,3 +197,37 @@ async fn a_server_that_is_not_there_is_named() {
         "{line}"
     );
 }
+
+/// Of several servers the first one is used that answers.
+#[tokio::test]
+async fn a_server_that_took_over_is_found() {
+    let Some(site) = Site::new().await else {
+        return;
+    };
+    let mut access = site.access();
+    // Nobody listens there.
+    access.host = "127.0.0.2, 127.0.0.1".into();
+    let store = mig_store::PostgresStore::connect(access).await.unwrap();
+    stored(&store, &action(1, "go"), &[]).await;
+}
+
+/// A standby is connected to by nobody who wants to write.
+#[tokio::test]
+async fn a_server_that_takes_no_changes_is_passed_over() {
+    let Some(site) = Site::new().await else {
+        return;
+    };
+    let name = site.database.name();
+    site.database.sql(&format!(
+        "ALTER DATABASE {name} SET default_transaction_read_only = on"
+    ));
+    let error = mig_store::PostgresStore::connect(site.access())
+        .await
+        .unwrap_err();
+    let line = error.to_string();
+    assert!(matches!(error, StoreError::Unreachable { .. }), "{line}");
+    assert!(
+        line.contains("read-write") || line.contains("writ"),
+        "{line}"
+    );
+}

@@ -148,6 +148,37 @@ async fn nothing_is_too_long() {
     assert_eq!(store.command(Id(10)).await.unwrap().action.target, noise);
 }
 
+/// Two names that anybody may look up, whose MD5 is the same.
+#[tokio::test]
+async fn agents_whose_names_have_one_digest_are_two() {
+    let Some(site) = Site::new().await else {
+        return;
+    };
+    let store = site.store().await;
+    let named = |letter: char| {
+        let name = format!(
+            "TEXTCOLLBYfGiJUETHQ4h{letter}cKSMd5zYpgqf1YRDhkmxHkhPWptrkoyz28wnI9V0aHeAuaKnak"
+        );
+        agent("a", &name, 1)
+    };
+    let both = [named('A'), named('E')];
+    let digests = format!(
+        "SELECT md5('{}') = md5('{}')",
+        both[0].queueloc, both[1].queueloc
+    );
+    assert_eq!(site.database.sql(&digests).trim(), "t");
+    let first = store.record_heartbeats(&both, at(0)).await.unwrap();
+    let [HeartbeatOutcome::New(a), HeartbeatOutcome::New(b)] = first[..] else {
+        panic!("{first:?}");
+    };
+    assert_ne!(a, b);
+    let again = store.record_heartbeats(&both, at(1)).await.unwrap();
+    assert_eq!(
+        again,
+        [HeartbeatOutcome::Known(a), HeartbeatOutcome::Known(b)]
+    );
+}
+
 #[tokio::test]
 async fn times_of_all_years_survive() {
     let Some(site) = Site::new().await else {

@@ -23,8 +23,11 @@ CREATE INDEX actions_starttime ON actions (starttime);
 CREATE INDEX actions_validfrom ON actions (validfrom);
 
 -- One living row for a process, however many hear of it at once. The digest,
--- because a stranger chooses how long the name is.
-CREATE UNIQUE INDEX agents_process ON agents (md5(queueloc), pid) WHERE status <> 'offline';
+-- because a stranger chooses how long the name is; the name's beginning (all of
+-- it, as far as agents are let in with one), because he also finds two names of
+-- one digest.
+CREATE UNIQUE INDEX agents_process ON agents (md5(queueloc), left(queueloc, 256), pid)
+    WHERE status <> 'offline';
 CREATE INDEX agents_queueloc ON agents USING hash (queueloc);
 CREATE INDEX agents_heartbeattime ON agents (heartbeattime);
 CREATE INDEX agents_status ON agents (status, heartbeattime);
