@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mig_api::{Api, ApiConfig, ApiHandle};
+use mig_daemons::investigators::InvestigatorError;
+use mig_daemons::tls::{TlsError, server_config};
 use mig_relay::{
     External, Listener, Password, PermissionPatterns, RelayConfig, RelayHandle, TlsFiles, User,
     topology,
@@ -18,7 +20,6 @@ use mig_store::{Changes, SqliteStore, Store, Wake};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::settings::{Account, Settings, SettingsError};
-use crate::tls::{TlsError, server_config};
 
 /// How long the scheduler may take to reach the relay in its own process.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -61,8 +62,8 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// A task on investigators.
-    #[error("{0}")]
-    Investigator(String),
+    #[error(transparent)]
+    Investigator(#[from] InvestigatorError),
 }
 
 /// A runtime of one thread: the work is waiting for others.

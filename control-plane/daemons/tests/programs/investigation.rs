@@ -65,6 +65,9 @@ fn schedulers_and_apis_share_the_work_and_nothing_is_done_twice() {
             *started.entry(*id.expect("one of ours")).or_default() += 1;
         }
     }
+    let log = site.read("scheduler.log");
+    let logged = r#"[info] Agent action: agent="two" loader="" name="who has root?""#;
+    assert_eq!(log.matches(logged).count(), ACTIONS);
     assert_eq!(started.len(), ACTIONS);
     assert!(started.values().all(|times| *times == 1), "{started:?}");
     let left = site.postgres.sql("mig", "SELECT count(*) FROM outbox");

@@ -159,7 +159,7 @@ impl Site {
             "scheduler.cfg",
             &format!(
                 "{}[mq]\nhost = 127.0.0.1\nport = {}\nuser = \"{}\"\npass = \"{AGENT_PASSWORD}\"\n\
-                 vhost = {}\n[periodic]\n{periodic}{}",
+                 vhost = {}\n[agent]\nlogactions = on\n[periodic]\n{periodic}{}",
                 remote(scheduler),
                 self.relay.port(),
                 self.relay_user("scheduler"),
