@@ -35,7 +35,7 @@ pub fn run(label: &str, engines: impl Engines) {
     // Storming agents are back at once, which is hardest for the engines and
     // shortest for the test.
     let mix = "boot-storm=80,slow=10,flap=10";
-    let mut fleet = Fleet::start(engines, agents, mix, agents, |with| {
+    let mut fleet = Fleet::start(engines, agents, mix, agents, |with, _| {
         with.seed = seed;
         with.slowness = Duration::from_millis(200);
         with.flapping = Duration::from_secs(4);

@@ -49,7 +49,7 @@ impl<E: Engines> Fleet<E> {
         agents: usize,
         mix: &str,
         known: usize,
-        configure: impl FnOnce(&mut Configuration),
+        configure: impl FnOnce(&mut Configuration, &Site),
     ) -> Self {
         let site = engines.site();
         let relay = site.agent_configuration("swarm").unwrap();
@@ -64,7 +64,7 @@ impl<E: Engines> Fleet<E> {
         configuration.acl = site.path("acl.cfg");
         configuration.directory = site.path("swarm");
         configuration.mix = mix.parse::<Mix>().unwrap();
-        configure(&mut configuration);
+        configure(&mut configuration, site);
         let swarm = Swarm::start(configuration).unwrap_or_else(|error| panic!("{error}"));
         let fleet = Self { swarm, engines };
         fleet.wait_until("every agent being known", || {

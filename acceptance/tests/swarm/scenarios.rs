@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use mig_swarm::{Configuration, Scenario};
+use mig_acceptance::Site;
+use mig_swarm::{Configuration, HeartbeatPath, Scenario};
 
 use crate::fleet::embedded::Embedded;
 use crate::fleet::engines::{Engines, StoredCommand};
@@ -12,13 +13,13 @@ use crate::fleet::{Fleet, files};
 const AGENTS: usize = 200;
 
 fn start(mix: &str, known: usize) -> Fleet<Embedded> {
-    start_with(mix, known, |_| {})
+    start_with(mix, known, |_, _| {})
 }
 
 fn start_with(
     mix: &str,
     known: usize,
-    configure: impl FnOnce(&mut Configuration),
+    configure: impl FnOnce(&mut Configuration, &Site),
 ) -> Fleet<Embedded> {
     Fleet::start(Embedded::start(files()), AGENTS, mix, known, configure)
 }
@@ -56,7 +57,12 @@ fn succeeded(command: &StoredCommand) -> bool {
 
 #[test]
 fn steady_agents_answer_everything_once() {
-    assert_complete(start("steady", AGENTS));
+    // Heartbeats go to the API, those of the other tests over the relay.
+    let fleet = start_with("steady", AGENTS, |with, site| {
+        let agent = site.agent_configuration("api").unwrap();
+        with.heartbeats = HeartbeatPath::Api(agent.get("agent", "api").unwrap().to_owned());
+    });
+    assert_complete(fleet);
 }
 
 #[test]
@@ -72,7 +78,7 @@ fn boot_storms_after_a_failed_network_and_a_dead_server_cost_nobody_an_answer() 
 
 #[test]
 fn agents_that_flap_are_slow_or_lie_change_nothing() {
-    let fleet = start_with("flap=50,slow=50,lying=10,steady=90", AGENTS, |with| {
+    let fleet = start_with("flap=50,slow=50,lying=10,steady=90", AGENTS, |with, _| {
         with.slowness = Duration::from_millis(400);
         with.flapping = Duration::from_millis(2500);
     });
