@@ -51,6 +51,7 @@ mod permissions;
 mod persistence;
 mod queue;
 mod relay;
+mod report;
 mod routing;
 mod shared;
 mod stats;

@@ -158,6 +158,10 @@ impl PasswordCheck {
         expected: Option<Password>,
         given: String,
     ) -> bool {
+        if given.is_empty() {
+            // As RabbitMQ: an empty password is none, whatever is configured.
+            return false;
+        }
         let (iterations, salt, hash, exists) = match expected {
             Some(Password::Plain(expected)) => return self.same(&given, &self.tag(&expected)),
             Some(Password::Hashed {
@@ -237,5 +241,8 @@ mod tests {
             assert!(!verify("u", expected, "").await);
         }
         assert!(!verify("nobody", None, "secret").await);
+        for expected in [Password::Plain(String::new()), Password::None] {
+            assert!(!verify("empty", Some(expected), "").await);
+        }
     }
 }

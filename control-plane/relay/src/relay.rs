@@ -11,6 +11,7 @@ use crate::frame_guard::MINIMUM_FRAME_MAX;
 use crate::limits::Limits;
 use crate::listener::Door;
 use crate::persistence::{Op, OpenStore, StoreThread};
+use crate::report::report;
 use crate::shared::{Doors, Shared};
 use crate::stats::{Counters, Stats};
 use crate::vhost::Vhosts;
@@ -107,7 +108,9 @@ impl Relay {
             tokio::spawn(door.serve());
         }
         let timekeeper = Arc::clone(&shared);
-        let timer = tokio::spawn(async move { timekeeper.keep_time().await });
+        let timer = tokio::spawn(async move {
+            tokio::join!(timekeeper.keep_time(), report(&timekeeper));
+        });
         Ok(RelayHandle {
             shared,
             addresses,
