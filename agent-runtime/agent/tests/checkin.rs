@@ -14,11 +14,12 @@ fn checkin(site: &mut Site) -> Running {
     site.agent_with_test_modules_and(&["-m", "agent-checkin"])
 }
 
-/// The first check-in declares the queue.
+/// Has the agent's queue declared, by an agent that takes less time than a
+/// check-in.
 async fn known(site: &mut Site) {
-    let mut first = checkin(site);
-    assert_eq!(site.heartbeat().await.mode, AgentMode::Checkin);
-    assert_eq!(first.wait(), Some(0), "{}", first.log());
+    let mut agent = site.agent_with_test_modules();
+    site.heartbeat().await;
+    agent.kill();
 }
 
 /// Sends a command that runs until `until` exists, which is not there yet.
