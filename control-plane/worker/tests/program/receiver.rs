@@ -1,7 +1,7 @@
 //! A webhook that answers as told and keeps what it gets.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -25,6 +25,15 @@ pub struct Webhook {
 impl Webhook {
     /// Gives these answers, one for each request, and success to all others.
     pub fn answering(answers: &[&'static str]) -> Webhook {
+        Webhook::start(answers, None)
+    }
+
+    /// The same over TLS.
+    pub fn over_tls(config: Arc<rustls::ServerConfig>) -> Webhook {
+        Webhook::start(&[], Some(config))
+    }
+
+    fn start(answers: &[&'static str], tls: Option<Arc<rustls::ServerConfig>>) -> Webhook {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let answers: Vec<_> = answers.iter().rev().copied().collect();
@@ -34,7 +43,15 @@ impl Webhook {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 // A client that went away has nothing to say.
-                let _ = serve(stream, &coming, &sender);
+                let _ = match &tls {
+                    None => serve(stream, &coming, &sender),
+                    Some(config) => {
+                        let session = rustls::ServerConnection::new(Arc::clone(config));
+                        let session = session.expect("a session");
+                        let stream = rustls::StreamOwned::new(session, stream);
+                        serve(stream, &coming, &sender)
+                    }
+                };
             }
         });
         Webhook {
@@ -66,11 +83,11 @@ impl Webhook {
 pub const SILENCE: &str = "";
 
 fn serve(
-    stream: TcpStream,
+    stream: impl Read + Write,
     answers: &Mutex<Vec<&'static str>>,
     sender: &Sender<Request>,
 ) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head)? == 0 {
@@ -95,9 +112,10 @@ fn serve(
         reader.read_to_end(&mut body)?;
         return Ok(());
     }
-    let mut stream = stream;
+    let stream = reader.get_mut();
     write!(
         stream,
         "HTTP/1.1 {answer}content-length: 0\r\nconnection: close\r\n\r\n"
-    )
+    )?;
+    stream.flush()
 }
