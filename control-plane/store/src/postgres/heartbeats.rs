@@ -206,7 +206,7 @@ async fn tell_who_waits(tx: &Tx<'_>, columns: &Columns) -> Outcome<()> {
              CASE WHEN octet_length(queueloc) <= $2 THEN queueloc ELSE '' END)
          FROM (SELECT DISTINCT commands.queueloc FROM outbox
                JOIN commands ON commands.id = outbox.commandid
-               WHERE commands.queueloc = ANY ($1)) AS awaited",
+               JOIN unnest($1::text[]) AS heard (queueloc) USING (queueloc)) AS awaited",
         &[&columns.queueloc, &LONGEST],
     )
     .await?;
