@@ -95,9 +95,15 @@ impl Site {
 
     /// A site with database, roles, configurations and an investigator.
     pub fn new() -> Option<Site> {
+        // Nobody is taken for dead, however slow the machine is.
+        Site::with("takeover = 10m\n")
+    }
+
+    /// The same with these lines below `[periodic]`.
+    pub fn with(periodic: &str) -> Option<Site> {
         let site = Site::bare()?;
         let printed = String::from_utf8(good(&site.create_database()).stdout).expect("UTF-8");
-        site.configure(&printed, "takeover = 2s\n");
+        site.configure(&printed, periodic);
         let key = site.path("ada.asc");
         let key = key.to_str().expect("UTF-8");
         let words = [
