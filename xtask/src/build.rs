@@ -7,17 +7,19 @@ use crate::building::{Outcome, build as cargo_build, target_directory};
 use crate::module_set::{ModuleSet, VARIABLE};
 
 /// What belongs together with the agent, and carries no modules.
-const TOOLS: [&str; 5] = [
+const TOOLS: [&str; 6] = [
     "mig-server",
     "mig-scheduler",
     "mig-api",
+    "mig-worker-webhook",
     "mig-agent-search",
     "mig-plugin",
 ];
 /// The packages that they come from.
-const PACKAGES: [&str; 4] = [
+const PACKAGES: [&str; 5] = [
     "mig-server",
     "mig-daemons",
+    "mig-worker",
     "mig-agent-search",
     "mig-plugin",
 ];
