@@ -6,7 +6,7 @@ use lapin::Channel;
 use mig_protocol::{Agent, AgentMode, Time, parse_agent};
 use mig_store::HeartbeatOutcome;
 
-use super::{acknowledge, consumer, excerpt, next_batch, persist};
+use super::{Storing, acknowledge, consumer, excerpt, next_batch, persist};
 use crate::events::Kind;
 use crate::relay::{HEARTBEATS, SessionError};
 use crate::start::Shared;
@@ -23,8 +23,8 @@ const LONGEST_VERSION: usize = 128;
 const LONGEST_QUEUELOC: usize = 255 - "mig.agt.".len();
 
 /// Stores heartbeats until the relay is lost.
-pub(crate) async fn consume(shared: &Shared, channel: &Channel) -> SessionError {
-    match consume_forever(shared, channel).await {
+pub(crate) async fn consume(shared: &Shared, channel: &Channel, storing: &Storing) -> SessionError {
+    match consume_forever(shared, channel, storing).await {
         Err(error) => error,
         Ok(never) => match never {},
     }
@@ -33,10 +33,12 @@ pub(crate) async fn consume(shared: &Shared, channel: &Channel) -> SessionError 
 async fn consume_forever(
     shared: &Shared,
     channel: &Channel,
+    storing: &Storing,
 ) -> Result<std::convert::Infallible, SessionError> {
     let mut consumer = consumer(channel, HEARTBEATS, PREFETCH).await?;
     loop {
         let batch = next_batch(&mut consumer, HEARTBEATS, PREFETCH).await?;
+        let _storing = storing.batch();
         let now = shared.now();
         let mut agents = Vec::with_capacity(batch.len());
         // The messages they came in, for events.

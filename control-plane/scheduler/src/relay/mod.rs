@@ -6,9 +6,11 @@ mod holding;
 mod publish;
 mod topology;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use lapin::{Channel, Connection};
 use mig_store::StoreError;
 use tokio::sync::watch;
@@ -16,10 +18,13 @@ use tokio::sync::watch;
 use crate::actions::causes;
 use crate::backoff::Backoff;
 use crate::config::{QueueKind, RelayAccess};
-use crate::inbound;
+use crate::inbound::{self, Storing};
 use crate::start::Shared;
 
 pub(crate) use topology::{HEARTBEATS, RESULTS, TO_AGENTS, agent_queue};
+
+/// How long what is being stored may take when a session ends.
+const STORING: Duration = Duration::from_secs(30);
 
 /// Why a session with the relay ended.
 #[derive(Debug, thiserror::Error)]
@@ -93,10 +98,7 @@ async fn connected_once(
         Some(Err(error)) => (Some(error), None),
         Some(Ok(channels)) => {
             backoff.reset();
-            let ended = tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => None,
-                ended = session(shared, &links, &channels) => Some(ended),
-            };
+            let ended = session(shared, &links, &channels, stop).await;
             (ended, Some(channels))
         }
     };
@@ -157,16 +159,47 @@ impl Channels {
     }
 }
 
-/// One session: everything at once, until the first part fails.
-async fn session(shared: &Shared, links: &Links, channels: &Channels) -> SessionError {
+/// One session: everything at once, until the first part fails, or `None` when
+/// told to stop.
+async fn session(
+    shared: &Shared,
+    links: &Links,
+    channels: &Channels,
+    stop: &mut watch::Receiver<bool>,
+) -> Option<SessionError> {
     shared.counts.connections.one();
     shared.connected.send_replace(true);
     tracing::info!("{:?}: connected to the relay.", shared.config.relay);
-    tokio::select! {
-        ended = publish::run(shared, &channels.publishing) => ended,
-        ended = holding::keep(shared) => ended,
-        ended = blocked::report(shared, &links.publishing) => ended,
-        ended = inbound::answers::consume(shared, &channels.results) => ended,
-        ended = inbound::heartbeats::consume(shared, &channels.heartbeats) => ended,
-    }
+    let (storing_answers, storing_heartbeats) = (Storing::new(), Storing::new());
+    let answers = inbound::answers::consume(shared, &channels.results, &storing_answers);
+    let heartbeats =
+        inbound::heartbeats::consume(shared, &channels.heartbeats, &storing_heartbeats);
+    let (mut answers, mut heartbeats) = (pin!(answers.fuse()), pin!(heartbeats.fuse()));
+    let ended = tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => None,
+        ended = publish::run(shared, &channels.publishing) => Some(ended),
+        ended = holding::keep(shared) => Some(ended),
+        ended = blocked::report(shared, &links.publishing) => Some(ended),
+        ended = &mut answers => Some(ended),
+        ended = &mut heartbeats => Some(ended),
+    };
+    shared.connected.send_replace(false);
+    let rest = async {
+        let answers = async {
+            tokio::select! {
+                _ = answers => {}
+                () = storing_answers.over() => {}
+            }
+        };
+        let heartbeats = async {
+            tokio::select! {
+                _ = heartbeats => {}
+                () = storing_heartbeats.over() => {}
+            }
+        };
+        tokio::join!(answers, heartbeats)
+    };
+    // Longer only if the store is lost as well; the relay delivers it again.
+    let _ = tokio::time::timeout(STORING, rest).await;
+    ended
 }
