@@ -72,7 +72,7 @@ fn keys_are_never_readable_by_others_not_even_while_they_are_made() {
         assert_eq!(mode(&path), expected, "{}", path.display());
     }
     assert_eq!(mode(&site.path("ca")), 0o700);
-    assert_eq!(holds_a_key(&site.path("ca/ca.key")), true);
+    assert!(holds_a_key(&site.path("ca/ca.key")));
 }
 
 #[test]
