@@ -91,7 +91,7 @@ async fn who_announces_much_and_sends_nothing_waits_alone() {
 }
 
 #[tokio::test]
-async fn declarations_without_answer_wait_for_the_store_as_well() {
+async fn declarations_without_answer_are_done_in_order_and_stored() {
     let server = Server::start().await;
     let channel = server.channel().await;
     declare(&channel, "q", &[]).await;
@@ -124,6 +124,7 @@ async fn declarations_without_answer_wait_for_the_store_as_well() {
         ),
         "{answer:?}"
     );
+    drop(raw);
     let directory = server.stop().await;
     let server = Server::reopen(directory, |_| {}).await;
     let channel = server.channel().await;
