@@ -173,17 +173,23 @@ async fn a_server_that_is_killed_under_load_loses_nothing_that_was_confirmed() {
     assert_eq!(twice, "");
 }
 
+/// Nor is a standby used by somebody who wants to write.
 #[tokio::test]
-async fn a_server_that_is_not_there_is_named() {
-    let Some(site) = Site::new().await else {
+async fn a_server_that_is_away_or_takes_no_changes_is_named() {
+    let (Some(site), Some(standby)) = (Site::new().await, Site::new().await) else {
         return;
     };
+    let name = standby.database.name();
+    standby.database.sql(&format!(
+        "ALTER DATABASE {name} SET default_transaction_read_only = on"
+    ));
     let mut access = site.access();
     access.port = mig_testkit::free_port();
-    let error = mig_store::PostgresStore::connect(access.clone())
-        .await
-        .unwrap_err();
-    let line = error.to_string();
+    let (away, standby) = tokio::join!(
+        mig_store::PostgresStore::connect(access.clone()),
+        mig_store::PostgresStore::connect(standby.access()),
+    );
+    let line = away.unwrap_err().to_string();
     let expected = format!(
         "PostgreSQL database {} at 127.0.0.1:{} cannot be reached: ",
         access.dbname, access.port
@@ -196,6 +202,10 @@ async fn a_server_that_is_not_there_is_named() {
         !line.contains('\n') && !line.contains(&access.password),
         "{line}"
     );
+    let error = standby.unwrap_err();
+    let line = error.to_string();
+    assert!(matches!(error, StoreError::Unreachable { .. }), "{line}");
+    assert!(line.contains("writ"), "{line}");
 }
 
 /// Of several servers the first one is used that answers.
@@ -209,25 +219,4 @@ async fn a_server_that_took_over_is_found() {
     access.host = "127.0.0.2, 127.0.0.1".into();
     let store = mig_store::PostgresStore::connect(access).await.unwrap();
     stored(&store, &action(1, "go"), &[]).await;
-}
-
-/// A standby is connected to by nobody who wants to write.
-#[tokio::test]
-async fn a_server_that_takes_no_changes_is_passed_over() {
-    let Some(site) = Site::new().await else {
-        return;
-    };
-    let name = site.database.name();
-    site.database.sql(&format!(
-        "ALTER DATABASE {name} SET default_transaction_read_only = on"
-    ));
-    let error = mig_store::PostgresStore::connect(site.access())
-        .await
-        .unwrap_err();
-    let line = error.to_string();
-    assert!(matches!(error, StoreError::Unreachable { .. }), "{line}");
-    assert!(
-        line.contains("read-write") || line.contains("writ"),
-        "{line}"
-    );
 }
