@@ -128,7 +128,14 @@ async fn the_time_of_a_check_in_is_bounded_and_what_is_left_goes_with_the_next()
         log.display()
     ));
     let mut first = checkin(&mut site);
-    assert_eq!(first.wait(), Some(0), "{}", first.log());
+    let mut code = first.wait();
+    // A busy machine may need all that time for the way to the relay.
+    while first.log().contains("the relay was not reached within") {
+        assert_eq!(code, Some(1));
+        first = checkin(&mut site);
+        code = first.wait();
+    }
+    assert_eq!(code, Some(0), "{}", first.log());
     let said = first.log();
     assert!(
         said.contains("mig-agent: the time for a check-in is over"),
