@@ -16,6 +16,8 @@ const CLAIMED_AT_ONCE: u32 = 64;
 /// A deadline further away is looked at again after this time, because the
 /// clock may have been set or the machine been asleep.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// Times that the database fails over a target before its action is given up.
+const MOST_REFUSALS: u32 = 5;
 /// A deadline that has passed already is not looked at more often than this.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(2);
 
@@ -96,46 +98,58 @@ fn log_commands(action: &Action, agents: &[Agent], commands: &[NewCommand]) {
 struct Planner<'a> {
     shared: &'a Shared,
     /// Claimed, but not started because the store failed; tried again.
-    held: Vec<Action>,
+    held: Vec<Held>,
+}
+
+/// An action that was claimed.
+struct Held {
+    action: Action,
+    /// How often the database failed over its target.
+    refused: u32,
 }
 
 impl Planner<'_> {
     /// Everything there is to do now; answers when there is something next.
     async fn round(&mut self) -> StoreResult<Option<Time>> {
         self.expire().await?;
-        self.start_held().await?;
+        let held = std::mem::take(&mut self.held);
+        let mut outcome = self.start_all(held).await;
         loop {
-            self.held = self.claim().await?;
-            if self.held.is_empty() {
+            let mut claimed = self.claim().await?;
+            if claimed.is_empty() {
                 break;
             }
-            self.start_held().await?;
+            // With several schedulers, what is held for long is claimed again.
+            claimed.retain(|action| self.held.iter().all(|held| held.action.id != action.id));
+            let claimed = claimed
+                .into_iter()
+                .map(|action| Held { action, refused: 0 });
+            outcome = outcome.and(self.start_all(claimed.collect()).await);
         }
         self.shared.outbox.notify_one();
+        outcome?;
         self.shared.store.next_deadline(self.shared.now()).await
     }
 
-    /// Starts what is held. One action that fails does not keep the others
-    /// waiting; it stays held.
-    async fn start_held(&mut self) -> StoreResult<()> {
+    /// Starts actions. One that fails keeps neither the others waiting nor those
+    /// still to be claimed; it is held.
+    async fn start_all(&mut self, all: Vec<Held>) -> StoreResult<()> {
         let mut outcome = Ok(());
-        let mut left = Vec::new();
-        for action in std::mem::take(&mut self.held) {
-            match self.start(&action).await {
+        for mut held in all {
+            match self.start(&mut held).await {
                 Ok(()) => {}
                 Err(StoreError::Corrupt { what, reason }) => {
                     // Trying again would not help.
                     let reason = format!("{what} cannot be read: {reason}");
-                    tracing::error!(action = action.id.0, "{reason}.");
-                    outcome = outcome.and(self.invalidate(action.id, &reason).await);
+                    tracing::error!(action = held.action.id.0, "{reason}.");
+                    outcome = outcome.and(self.invalidate(held.action.id, &reason).await);
                 }
                 Err(error) => {
-                    left.push(action);
+                    self.held.push(held);
                     outcome = Err(error);
                 }
             }
         }
-        self.held = left;
         outcome
     }
 
@@ -160,13 +174,14 @@ impl Planner<'_> {
 
     async fn claim(&self) -> StoreResult<Vec<Action>> {
         let now = self.shared.now();
-        // Nothing is held when this is called. So if there is no other
-        // scheduler, whatever is claimed was claimed by one that died, or by us
-        // in a call whose answer got lost.
-        let abandoned_before = if self.shared.config.sole {
+        // If nothing is held and there is no other scheduler, whatever is claimed
+        // was claimed by one that died, or by us in a call whose answer got lost.
+        let abandoned_before = if !self.shared.config.sole {
+            now - self.shared.config.abandoned_after
+        } else if self.held.is_empty() {
             now
         } else {
-            now - self.shared.config.abandoned_after
+            Time::FAR_PAST
         };
         let claim = Claim {
             now,
@@ -177,17 +192,27 @@ impl Planner<'_> {
     }
 
     /// Creates the commands of one claimed action, or marks it invalid.
-    async fn start(&self, action: &Action) -> StoreResult<()> {
+    async fn start(&self, held: &mut Held) -> StoreResult<()> {
         let shared = self.shared;
+        let action = &held.action;
         let now = shared.now();
         let target = match Target::parse(&action.target) {
             Ok(target) => target,
             Err(error) => return self.invalidate(action.id, &error.to_string()).await,
         };
-        let agents = shared
-            .store
-            .agents_by_target(&target, now, u32::MAX)
-            .await?;
+        let agents = match shared.store.agents_by_target(&target, now, u32::MAX).await {
+            Ok(agents) => agents,
+            // The database is there: it may be this target that takes too long.
+            Err(error @ StoreError::Database { .. }) => {
+                held.refused += 1;
+                if held.refused < MOST_REFUSALS {
+                    return Err(error);
+                }
+                let reason = format!("its target cannot be evaluated: {}", causes(&error));
+                return self.invalidate(action.id, &reason).await;
+            }
+            Err(error) => return Err(error),
+        };
         if agents.is_empty() {
             return self
                 .invalidate(
