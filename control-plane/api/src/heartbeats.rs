@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use mig_protocol::{Agent, Time};
-use mig_store::{Store, StoreResult};
+use mig_store::{Store, StoreError, StoreResult};
 use tokio::sync::{mpsc, oneshot};
 
 /// Heartbeats stored at once.
@@ -49,8 +49,10 @@ async fn store_all(store: &dyn Store, batch: &mut Vec<Waiting>) {
     let now = batch.iter().map(|one| one.now).max().unwrap_or(Time::ZERO);
     let agents: Vec<Agent> = batch.iter().map(|one| one.agent.clone()).collect();
     let together = store.record_heartbeats(&agents, now).await.map(drop);
-    if together.is_err() && batch.len() > 1 {
-        // What is wrong with one must not be the others' loss.
+    // What is wrong with one must not be the others' loss; a database that is away
+    // is no fault of any of them, and each would wait for it in turn.
+    let away = matches!(together, Err(StoreError::Unreachable { .. }));
+    if together.is_err() && !away && batch.len() > 1 {
         for waiting in batch.drain(..) {
             let agent = std::slice::from_ref(&waiting.agent);
             let alone = store.record_heartbeats(agent, now).await.map(drop);
