@@ -70,11 +70,24 @@ impl Swarm {
             stop: watch::Sender::new(false),
             outages: watch::Sender::new(0),
         });
-        let members: Vec<Arc<Member>> = kinds
+        // Side by side: each waits for the disk.
+        let members = runtime.block_on(async {
+            let setting_up = kinds.into_iter().enumerate().map(|(number, kind)| {
+                let common = Arc::clone(&common);
+                tokio::task::spawn_blocking(move || Member::new(&common, number, kind))
+            });
+            futures_util::future::join_all(setting_up).await
+        });
+        let members = members
             .into_iter()
-            .enumerate()
-            .map(|(number, kind)| Member::new(&common, number, kind).map(Arc::new))
-            .collect::<Result<_, _>>()?;
+            .map(|member| {
+                let member = member.map_err(|error| SwarmError::System {
+                    what: "an agent could not be set up",
+                    source: error.into(),
+                })?;
+                member.map(Arc::new)
+            })
+            .collect::<Result<Vec<Arc<Member>>, SwarmError>>()?;
         let started = Instant::now();
         let all_connected = Arc::new(OnceLock::new());
         let mut tasks: Vec<JoinHandle<()>> = members
