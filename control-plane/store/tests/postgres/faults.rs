@@ -10,7 +10,7 @@ use mig_store::contract_tests::fixtures::{
 };
 use mig_store::{AnswerOutcome, Signature, Store, StoreError};
 use mig_test_servers::Postgres;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::site::Site;
 
@@ -37,10 +37,12 @@ async fn cut_connections_lose_and_repeat_nothing() {
     stored(&*store, &action(1, "go"), &[]).await;
     started(&*store, 1, &commands).await;
 
+    let (steps, mut progress) = watch::channel(0);
     let work = {
         let store = Arc::clone(&store);
         let queues = queues.clone();
         tokio::spawn(async move {
+            let step = || steps.send_modify(|step| *step += 1);
             let mut uncertain = Vec::new();
             for (number, queue) in (0..).zip(&queues) {
                 let outcome = store
@@ -53,10 +55,12 @@ async fn cut_connections_lose_and_repeat_nothing() {
                     AnswerOutcome::Stored { .. } | AnswerOutcome::AlreadyAnswered { .. }
                 );
                 assert!(good, "{outcome:?}");
+                step();
                 let beats = store
                     .record_heartbeats(&[agent("a", queue, 1)], at(6))
                     .await;
                 beats.expect("heartbeats are tried again");
+                step();
                 let signature = Signature {
                     investigator: ada,
                     signature: "s".into(),
@@ -67,6 +71,7 @@ async fn cut_connections_lose_and_repeat_nothing() {
                     Err(StoreError::Database { .. }) => uncertain.push(Id(id)),
                     Err(other) => panic!("{other}"),
                 }
+                step();
             }
             uncertain
         })
@@ -77,6 +82,9 @@ async fn cut_connections_lose_and_repeat_nothing() {
         let site = Arc::clone(&site);
         let ended = tokio::task::spawn_blocking(move || site.database.sql(CUT));
         cut += ended.await.unwrap().lines().count();
+        // Where cuts follow each other more closely than a connection takes, nobody
+        // could get anywhere. An error is the end of the work.
+        let _ = progress.changed().await;
     }
     let uncertain = work.await.unwrap();
     assert!(cut > 0, "nothing was cut");
