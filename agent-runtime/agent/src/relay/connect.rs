@@ -10,8 +10,9 @@ use lapin::options::{
     BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions, QueueBindOptions,
     QueueDeclareOptions,
 };
-use lapin::types::FieldTable;
-use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties, Consumer};
+use lapin::protocol::AMQPSoftError;
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties, Consumer, ErrorKind};
 use nix::sys::socket::{Shutdown, shutdown};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -35,14 +36,41 @@ const PREFETCH: u16 = 8;
 /// An open connection, ready to work.
 pub(super) struct Link {
     pub connection: Connection,
+    /// For commands and heartbeats.
     pub channel: Channel,
+    /// For answers alone: when the relay closes it, an answer is to blame.
+    pub answers: Channel,
     pub consumer: Consumer,
     /// The proxy it goes through.
     pub proxy: Option<String>,
 }
 
+/// The agent's queue on the relay.
+#[derive(Clone, Debug)]
+pub(super) struct Queue {
+    pub name: String,
+    /// Replicated over the nodes of a RabbitMQ cluster, instead of the type that
+    /// the original declares.
+    pub quorum: bool,
+}
+
+impl Queue {
+    fn kind(&self) -> &'static str {
+        if self.quorum { "quorum" } else { "classic" }
+    }
+
+    fn arguments(&self) -> FieldTable {
+        let mut arguments = FieldTable::default();
+        if self.quorum {
+            let kind = AMQPValue::LongString(self.kind().into());
+            arguments.insert("x-queue-type".into(), kind);
+        }
+        arguments
+    }
+}
+
 /// Tries the proxies in order, then the direct way; the first that works wins.
-pub(super) async fn open(endpoint: &Endpoint, queue: &str) -> Result<Link, RelayError> {
+pub(super) async fn open(endpoint: &Endpoint, queue: &Queue) -> Result<Link, RelayError> {
     let mut failures = Vec::new();
     for proxy in &endpoint.ways {
         match open_through(endpoint, proxy.as_ref(), queue).await {
@@ -62,7 +90,7 @@ pub(super) async fn open(endpoint: &Endpoint, queue: &str) -> Result<Link, Relay
 async fn open_through(
     endpoint: &Endpoint,
     proxy: Option<&Proxy>,
-    queue: &str,
+    queue: &Queue,
 ) -> Result<Link, RelayError> {
     let authority = &endpoint.uri.authority;
     let target = place(&authority.host, authority.port);
@@ -108,10 +136,17 @@ async fn open_through(
         )
         .await?;
         let channel = connection.create_channel().await?;
+        let answers = connection.create_channel().await?;
+        for channel in [&channel, &answers] {
+            channel
+                .confirm_select(ConfirmSelectOptions::default())
+                .await?;
+        }
         let consumer = prepare(&channel, queue).await?;
-        Ok::<_, lapin::Error>(Link {
+        Ok::<_, RelayError>(Link {
             connection,
             channel,
+            answers,
             consumer,
             proxy: proxy.map(Proxy::to_string),
         })
@@ -122,28 +157,38 @@ async fn open_through(
             guard.0 = None;
             Ok(link)
         }
-        Ok(Err(error)) => Err(error.into()),
+        Ok(Err(error)) => Err(error),
         Err(_) => Err(RelayError::Silent { place: target }),
     }
 }
 
 /// Declares what an agent needs. The exchange is the scheduler's.
-async fn prepare(channel: &Channel, queue: &str) -> lapin::Result<Consumer> {
-    channel
-        .confirm_select(ConfirmSelectOptions::default())
-        .await?;
+async fn prepare(channel: &Channel, queue: &Queue) -> Result<Consumer, RelayError> {
+    let name = queue.name.as_str();
     let durable = QueueDeclareOptions {
         durable: true,
         ..QueueDeclareOptions::default()
     };
     channel
-        .queue_declare(queue.into(), durable, FieldTable::default())
-        .await?;
+        .queue_declare(name.into(), durable, queue.arguments())
+        .await
+        .map_err(|error| match error.kind() {
+            ErrorKind::ProtocolError(refusal)
+                if refusal.get_id() == AMQPSoftError::PRECONDITIONFAILED.get_id() =>
+            {
+                RelayError::Mismatch {
+                    queue: name.to_owned(),
+                    kind: queue.kind(),
+                    reason: error,
+                }
+            }
+            _ => error.into(),
+        })?;
     channel
         .queue_bind(
-            queue.into(),
+            name.into(),
             TO_AGENTS.into(),
-            queue.into(),
+            name.into(),
             QueueBindOptions::default(),
             FieldTable::default(),
         )
@@ -151,14 +196,15 @@ async fn prepare(channel: &Channel, queue: &str) -> lapin::Result<Consumer> {
     channel
         .basic_qos(PREFETCH, BasicQosOptions::default())
         .await?;
-    channel
+    let consumer = channel
         .basic_consume(
-            queue.into(),
+            name.into(),
             "".into(),
             BasicConsumeOptions::default(),
             FieldTable::default(),
         )
-        .await
+        .await?;
+    Ok(consumer)
 }
 
 /// Cuts the connection if it is not ready in time: the library would wait for a

@@ -56,6 +56,19 @@ pub enum RelayError {
     /// The relay refused something or went away.
     #[error("{0}")]
     Amqp(#[from] lapin::Error),
+    /// The agent's queue is there with other properties.
+    #[error(
+        "the relay has {queue} already, and not as a {kind} queue: {reason}; set `queuetype` in \
+         [agent] to what it is there, or delete it there once it is empty"
+    )]
+    Mismatch {
+        /// The queue.
+        queue: String,
+        /// What it should be.
+        kind: &'static str,
+        /// What the relay says.
+        reason: lapin::Error,
+    },
     /// The relay stopped delivering.
     #[error("the relay closed the queue's consumer")]
     ConsumerClosed,
@@ -78,7 +91,10 @@ pub enum Ended {
 pub async fn run(agent: Arc<Agent>, endpoint: Endpoint) -> Result<Ended, RelayError> {
     let mut backoff = Backoff::default();
     let mut reached = false;
-    let queue = agent.identity().queue();
+    let queue = connect::Queue {
+        name: agent.identity().queue(),
+        quorum: agent.settings().quorum_queue,
+    };
     loop {
         // A failure may take its time; stopping does not wait for it.
         let opened = tokio::select! {

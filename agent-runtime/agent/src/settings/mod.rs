@@ -58,6 +58,8 @@ pub struct Settings {
     pub proxies: Vec<Proxy>,
     /// The relay takes the account from the certificate: no user, no password.
     pub certificate_login: bool,
+    /// The agent's queue is replicated over the nodes of a RabbitMQ cluster.
+    pub quorum_queue: bool,
     /// Labels.
     pub tags: BTreeMap<String, String>,
     /// Actions remembered for the status page, 0 to 30.
@@ -165,6 +167,7 @@ impl Default for Settings {
             refresh: Duration::from_secs(300),
             proxies: Vec::new(),
             certificate_login: false,
+            quorum_queue: false,
             tags: BTreeMap::new(),
             history: 15,
             certificates: None,

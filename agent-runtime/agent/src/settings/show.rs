@@ -55,6 +55,15 @@ impl Settings {
                 }
                 .to_owned(),
             ),
+            (
+                "QUEUETYPE",
+                if self.quorum_queue {
+                    "quorum"
+                } else {
+                    "classic"
+                }
+                .to_owned(),
+            ),
             ("RUNDIRECTORY", self.run_directory.display().to_string()),
             ("KEYRING", self.keyring.display().to_string()),
             ("ACL", self.acl.display().to_string()),

@@ -46,7 +46,7 @@ const SECTIONS: &[Section<'static>] = &[
     },
 ];
 
-const AGENT: [Key<'static>; 26] = [
+const AGENT: [Key<'static>; 27] = [
     key("relay", Kind::Text),
     key("api", Kind::Text),
     key("socket", Kind::Text),
@@ -65,6 +65,7 @@ const AGENT: [Key<'static>; 26] = [
     key("tags", Kind::List),
     key("heartbeatvia", Kind::Text),
     key("relayauth", Kind::Text),
+    key("queuetype", Kind::Text),
     key("rundirectory", Kind::Path),
     key("keyring", Kind::Path),
     key("acl", Kind::Path),
@@ -159,6 +160,11 @@ fn read(file: &Configuration) -> Result<Settings, SettingsError> {
         Some(other) => {
             return Err(reader.wrong("agent", "relayauth", other, "password or certificate"));
         }
+    };
+    settings.quorum_queue = match file.text("agent", "queuetype") {
+        None | Some("classic") => false,
+        Some("quorum") => true,
+        Some(other) => return Err(reader.wrong("agent", "queuetype", other, "classic or quorum")),
     };
     if let Some(path) = file.path("agent", "rundirectory") {
         settings.run_directory = path;
