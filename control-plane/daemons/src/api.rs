@@ -83,7 +83,7 @@ fn run(config: &Path, debug: bool) -> Result<(), StartError> {
             level: mig_logging::Severity::Debug,
         };
     }
-    life::start_log(
+    life::begin(
         NAME,
         &settings.logging,
         &settings.warnings,

@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod database;
+pub mod descriptors;
 pub mod investigators;
 mod life;
 pub mod scheduler;

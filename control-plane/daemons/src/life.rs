@@ -115,8 +115,9 @@ impl Ending {
     }
 }
 
-/// Starts the log and says what the file needs said.
-pub(crate) fn start_log(
+/// Starts the log, says what the file needs said, and takes the descriptors that
+/// connections need.
+pub(crate) fn begin(
     program: &str,
     logging: &mig_logging::Settings,
     warnings: &[String],
@@ -129,6 +130,7 @@ pub(crate) fn start_log(
     for notice in notices {
         tracing::info!("{notice}.");
     }
+    crate::descriptors::take_all();
     Ok(())
 }
 

@@ -66,7 +66,7 @@ fn check(config: &Path) -> Result<(), StartError> {
 
 fn run(config: &Path) -> Result<(), StartError> {
     let settings = SchedulerSettings::load(config)?;
-    life::start_log(
+    life::begin(
         NAME,
         &settings.logging,
         &settings.warnings,

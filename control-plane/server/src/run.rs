@@ -87,6 +87,7 @@ pub fn run(config: &Path) -> Result<(), StartError> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}.");
     }
+    mig_daemons::descriptors::take_all();
     runtime()?.block_on(serve(settings))
 }
 
