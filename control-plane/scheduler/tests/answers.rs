@@ -2,9 +2,10 @@
 
 mod site;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use mig_protocol::{ActionStatus, Command, CommandStatus, Id, to_go_json};
+use mig_protocol::{ActionStatus, Command, CommandStatus, Id, ManualClock, Time, to_go_json};
 use mig_relay::topology;
 use site::{Site, TestAgent, eventually};
 
@@ -43,9 +44,15 @@ async fn the_first_answer_stays_and_repeated_ones_are_counted() {
 
 #[tokio::test]
 async fn an_answer_after_the_expiry_replaces_it_once() {
-    let site = Site::start().await;
+    let mut site = Site::without_scheduler().await;
+    // It expires when we say so, and not before a busy machine sent it.
+    let clock = Arc::new(ManualClock::new(Time::now()));
+    let passing = Arc::clone(&clock);
+    site.start_scheduler(|config| config.clock = passing).await;
     let mut agent = site.agent("one").await;
-    let command = asked(&site, &mut agent, 1, Duration::from_millis(400)).await;
+    let command = asked(&site, &mut agent, 1, MINUTE).await;
+    clock.advance(2 * MINUTE);
+    site.wake.wake();
     let ended = site
         .status(command.action.id, ActionStatus::Completed)
         .await
