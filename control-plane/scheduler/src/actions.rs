@@ -114,6 +114,9 @@ impl Planner<'_> {
         self.expire().await?;
         let held = std::mem::take(&mut self.held);
         let mut outcome = self.start_all(held).await;
+        if let Err(away @ StoreError::Unreachable { .. }) = outcome {
+            return Err(away);
+        }
         loop {
             let mut claimed = self.claim().await?;
             if claimed.is_empty() {
@@ -132,10 +135,12 @@ impl Planner<'_> {
     }
 
     /// Starts actions. One that fails keeps neither the others waiting nor those
-    /// still to be claimed; it is held.
+    /// still to be claimed; it is held. So are all the rest once the database is
+    /// away, for which each would wait in turn.
     async fn start_all(&mut self, all: Vec<Held>) -> StoreResult<()> {
         let mut outcome = Ok(());
-        for mut held in all {
+        let mut all = all.into_iter();
+        while let Some(mut held) = all.next() {
             match self.start(&mut held).await {
                 Ok(()) => {}
                 Err(StoreError::Corrupt { what, reason }) => {
@@ -146,6 +151,10 @@ impl Planner<'_> {
                 }
                 Err(error) => {
                     self.held.push(held);
+                    if matches!(error, StoreError::Unreachable { .. }) {
+                        self.held.extend(all);
+                        return Err(error);
+                    }
                     outcome = Err(error);
                 }
             }
