@@ -337,7 +337,8 @@ async fn a_waiting_reader_is_answered_when_the_time_is_over_or_the_server_stops(
     let stopped = Instant::now();
     let Site { api, .. } = site;
     api.stop().await;
-    assert!(stopped.elapsed() < Duration::from_secs(5));
+    // Sooner than the reader's time is over.
+    assert!(stopped.elapsed() < Duration::from_secs(18));
     let reply = waiting.await.expect("no panic");
     assert_eq!(reply.status, 200);
     assert!(listening.try_recv().is_err());
