@@ -75,6 +75,15 @@ impl ApiSettings {
                 file.wrong("server", "clientpublicip", error.to_string())
             })?,
         };
+        let authentication = file.bool("authentication", "enabled", true);
+        let mut warnings = Vec::new();
+        if !authentication {
+            warnings.push(format!(
+                "{}: [authentication] enabled is off: everybody who reaches this API may do \
+                 everything",
+                file.0.file()
+            ));
+        }
         Ok(ApiSettings {
             postgres: postgres::read(file)?,
             listen: SocketAddr::new(ip, file.port("server", "port")?.unwrap_or(1664)),
@@ -86,12 +95,12 @@ impl ApiSettings {
                 .to_owned(),
             client_address,
             tls: file.identity("server", "cert", "key")?,
-            authentication: file.bool("authentication", "enabled", true),
+            authentication,
             token_duration: file.duration("authentication", "tokenduration", 600),
             http_heartbeats: file.bool("agent", "httpheartbeats", true),
             whitelist: file.0.path("agent", "whitelist"),
             logging: file.logging()?,
-            warnings: Vec::new(),
+            warnings,
             notices: file.notices(OBSOLETE),
         })
     }

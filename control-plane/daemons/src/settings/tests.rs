@@ -191,6 +191,9 @@ fn what_the_files_leave_out_has_the_defaults_of_the_samples() {
     assert_eq!(settings.listen.to_string(), "127.0.0.1:1664");
     assert_eq!(settings.base_route, "/api/v1");
     assert!(settings.authentication, "never open by omission");
+    assert!(settings.warnings.is_empty());
+    let open = api(&format!("{POSTGRES}[authentication]\nenabled = off\n")).expect("a good file");
+    assert!(!open.authentication && open.warnings[0].contains("everybody"));
     let strict = api(&POSTGRES.replace("sslmode = disable\n", "")).expect("a good file");
     assert_eq!(strict.postgres.sslmode, SslMode::VerifyFull);
     let socket = POSTGRES.replace("host = db", "host = /run/postgresql");
