@@ -10,10 +10,10 @@ use tokio_postgres::types::ToSql;
 
 use super::columns::{id, key, moment, to_json};
 use super::connection::Tx;
-use super::failure::Outcome;
+use super::failure::{Failure, Outcome};
 use super::notify::LONGEST;
 use super::{identifiers, verbatim};
-use crate::HeartbeatOutcome;
+use crate::{HeartbeatOutcome, StoreError};
 
 /// A process: queueloc, as a column holds it, and pid.
 type Process<'a> = (Cow<'a, str>, i64);
@@ -125,15 +125,20 @@ pub(super) async fn store(tx: &Tx<'_>, heard: &[(Agent, Time)]) -> Outcome<Vec<H
     tell_who_waits(tx, &columns).await?;
     let mut outcomes = Vec::with_capacity(heard.len());
     for (agent, _) in heard {
-        if let Some(place) = found.get_mut(&process(agent)) {
-            outcomes.push(match place {
-                Place { id, new: true, .. } => HeartbeatOutcome::New(*id),
-                Place { id, .. } if place.destroyed => HeartbeatOutcome::Destroyed(*id),
-                Place { id, .. } => HeartbeatOutcome::Known(*id),
-            });
-            // The second one of a flood meets the row of the first.
-            place.new = false;
-        }
+        // Without one, those that follow would get each other's outcomes.
+        let place = found.get_mut(&process(agent)).ok_or_else(|| {
+            Failure::Store(StoreError::Corrupt {
+                what: format!("agent {}", agent.queueloc),
+                reason: "its row came back under another name".to_owned(),
+            })
+        })?;
+        outcomes.push(match place {
+            Place { id, new: true, .. } => HeartbeatOutcome::New(*id),
+            Place { id, .. } if place.destroyed => HeartbeatOutcome::Destroyed(*id),
+            Place { id, .. } => HeartbeatOutcome::Known(*id),
+        });
+        // The second one of a flood meets the row of the first.
+        place.new = false;
     }
     Ok(outcomes)
 }
@@ -199,14 +204,17 @@ async fn insert(
 }
 
 /// Tells the schedulers which of these agents have a command in the outbox: it
-/// may be there because their queue did not exist.
+/// may be there because their queue did not exist. What is in the outbox has
+/// status `sent`; saying so lets the index of those commands be used, since the
+/// outbox may be long and those who are heard of few.
 async fn tell_who_waits(tx: &Tx<'_>, columns: &Columns) -> Outcome<()> {
     tx.rows(
         "SELECT pg_notify('mig_seen',
              CASE WHEN octet_length(queueloc) <= $2 THEN queueloc ELSE '' END)
-         FROM (SELECT DISTINCT commands.queueloc FROM outbox
-               JOIN commands ON commands.id = outbox.commandid
-               JOIN unnest($1::text[]) AS heard (queueloc) USING (queueloc)) AS awaited",
+         FROM (SELECT DISTINCT commands.queueloc FROM unnest($1::text[]) AS heard (queueloc)
+               JOIN commands USING (queueloc)
+               JOIN outbox ON outbox.commandid = commands.id
+               WHERE commands.status = 'sent') AS awaited",
         &[&columns.queueloc, &LONGEST],
     )
     .await?;

@@ -17,6 +17,8 @@ ALTER TABLE commands
 CREATE INDEX commands_actionid ON commands (actionid, status);
 CREATE INDEX commands_agentid ON commands (agentid);
 CREATE INDEX commands_starttime ON commands (starttime);
+-- Which of the agents that are heard of have a command waiting.
+CREATE INDEX commands_awaited ON commands USING hash (queueloc) WHERE status = 'sent';
 
 CREATE INDEX actions_status ON actions (status, expireafter);
 CREATE INDEX actions_starttime ON actions (starttime);
