@@ -6,14 +6,12 @@
 
 mod certificates;
 mod configuration;
-mod port;
 mod process;
 mod programs;
 mod sink;
 mod site;
 
 pub use configuration::Configuration;
-pub use port::free_port;
 pub use process::Process;
 pub use programs::{PLUGINS, Programs};
 pub use sink::Sink;

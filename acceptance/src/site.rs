@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use mig_testkit::free_port;
 use tempfile::TempDir;
 
-use crate::{Configuration, Outcome, Process, Programs, certificates, free_port};
+use crate::{Configuration, Outcome, Process, Programs, certificates};
 
 /// How long a program may take to be ready.
 const READY: Duration = Duration::from_secs(60);
@@ -60,8 +61,8 @@ impl Site {
             directory,
             programs,
             ports: Ports {
-                relay: free_port()?,
-                api: free_port()?,
+                relay: free_port(),
+                api: free_port(),
             },
             password: random_password()?,
         };
@@ -136,7 +137,7 @@ impl Site {
                 format!("amqps://agent:{password}@localhost:{relay}/mig"),
             )
             .set("agent", "api", format!("https://localhost:{api}/api/v1/"))
-            .set("agent", "socket", format!("127.0.0.1:{}", free_port()?))
+            .set("agent", "socket", format!("127.0.0.1:{}", free_port()))
             .set("agent", "rundirectory", at(label))
             .set("agent", "keyring", at("agentkeys"))
             .set("agent", "acl", at("acl.cfg"))

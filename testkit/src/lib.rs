@@ -1,8 +1,11 @@
 //! What the tests of all crates share: skipping by name, waiting on state and
 //! free ports. Nothing here is linked into a program that is shipped.
 
+mod port;
+
+pub use port::free_port;
+
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
 /// Environment variable naming the file that collects the names of skipped
@@ -64,17 +67,6 @@ pub fn wait_until(what: &str, deadline: Duration, mut condition: impl FnMut() ->
         );
         std::thread::park_timeout(Duration::from_millis(5));
     }
-}
-
-/// A loopback TCP port that was free a moment ago.
-///
-/// # Panics
-/// When the loopback interface offers none.
-pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("a free loopback port")
-        .port()
 }
 
 /// Excludes other tests, also of other programs, that change the kernel's audit

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use mig_acceptance::{Configuration, free_port};
+use mig_acceptance::Configuration;
+use mig_testkit::free_port;
 use mig_testkit::wait_until;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -164,8 +165,8 @@ impl Drop for Twin {
 }
 
 fn agent(directory: &Path, executable: &Path) -> Command {
-    let relay = free_port().expect("a port");
-    let status = free_port().expect("a port");
+    let relay = free_port();
+    let status = free_port();
     let keys = directory.join("keys");
     let rules = directory.join("acl.cfg");
     fs::create_dir_all(&keys).expect("a directory");

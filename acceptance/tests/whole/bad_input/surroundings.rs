@@ -3,7 +3,8 @@
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
-use mig_acceptance::{Configuration, Site, free_port};
+use mig_acceptance::{Configuration, Site};
+use mig_testkit::free_port;
 
 use crate::setup::{AGENT, PATIENCE, Said, Whole, files};
 
@@ -113,7 +114,7 @@ fn a_port_that_somebody_has_stops_the_server_and_costs_the_agent_its_status_page
     let (site, _) = files();
     let good = site.server_configuration();
     for (section, key) in [("server", "port"), ("relay", "listen")] {
-        let port = free_port().unwrap();
+        let port = free_port();
         let value = if key == "port" {
             port.to_string()
         } else {
@@ -126,7 +127,7 @@ fn a_port_that_somebody_has_stops_the_server_and_costs_the_agent_its_status_page
         drop(held);
     }
 
-    let port = free_port().unwrap();
+    let port = free_port();
     let _held = taken(port);
     let mut whole = Whole::start_with(
         |_| {},
@@ -150,12 +151,8 @@ fn two_agents_or_two_servers_do_not_share_one_directory() {
     let other = whole
         .site
         .server_configuration()
-        .set("server", "port", free_port().unwrap())
-        .set(
-            "relay",
-            "listen",
-            format!("127.0.0.1:{}", free_port().unwrap()),
-        );
+        .set("server", "port", free_port())
+        .set("relay", "listen", format!("127.0.0.1:{}", free_port()));
     let said = server(&whole.site, other);
     assert!(
         said.line_with("FATAL: ")
