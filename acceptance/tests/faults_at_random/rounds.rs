@@ -107,13 +107,14 @@ fn one_round<E: Engines>(
             fleet.swarm.outage();
         }
         let known = fleet.engines.actions();
-        let is_over = |name: &str| {
+        // What never arrived was not hit.
+        let is_under_way = |name: &str| {
             let mut found = known.iter().filter(|action| action.name == name);
-            found.any(|action| action.status == "completed")
+            found.any(|action| action.status != "completed")
         };
         let hit = posts
             .iter()
-            .filter(|(action, after)| *after <= moment && !is_over(&action.name));
+            .filter(|(action, _)| is_under_way(&action.name));
         fleet.engines.revive(part);
         hit.count() as u64
     });

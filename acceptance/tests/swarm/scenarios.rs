@@ -135,7 +135,7 @@ fn silent_agents_hold_nobody_up_and_wrong_clocks_are_said() {
     let commands = fleet.ask("first", AGENTS - expected - 40);
     assert_eq!(commands.len(), AGENTS - expected);
     fleet.wait_until("commands for silent agents", || {
-        fleet.swarm.ledger().totals().ignored == 40
+        fleet.swarm.ledger().totals().ignored >= 40
     });
     fleet.assert_agreement();
     let ledger = fleet.swarm.ledger();

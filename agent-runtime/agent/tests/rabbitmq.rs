@@ -185,8 +185,8 @@ async fn an_investigation_on_rabbitmq_goes_on_after_a_kill_and_a_late_acknowledg
     };
     // What waits for its turn at an agent is not acknowledged; RabbitMQ gives up
     // the channel then, after half an hour unless told otherwise.
-    rabbit.eval("application:set_env(rabbit, consumer_timeout, 500)");
-    rabbit.eval("application:set_env(rabbit, channel_tick_interval, 200)");
+    rabbit.eval("application:set_env(rabbit, consumer_timeout, 3000)");
+    rabbit.eval("application:set_env(rabbit, channel_tick_interval, 1000)");
     let mut site = Site::new().await;
     let plane = Plane::start(&site, &rabbit).await;
     configure(&site, &rabbit, "concurrentoperations = 1");

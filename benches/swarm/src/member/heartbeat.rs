@@ -13,6 +13,9 @@ use super::session::{HEARTBEATS, TO_SCHEDULERS};
 
 /// A heartbeat that waited this many periods is worth nothing.
 const PERIODS: u128 = 10;
+/// Pause before another try after one that failed, as long as the period is not
+/// shorter.
+const AGAIN: Duration = Duration::from_secs(2);
 /// Time for one post.
 const POSTING: Duration = Duration::from_secs(30);
 
@@ -39,12 +42,18 @@ pub(super) async fn publish(member: &Member, channel: &Channel) -> lapin::Error 
             Ok(confirm) => confirm.await,
             Err(error) => Err(error),
         };
-        match confirmed {
-            Ok(confirmation) if confirmation.is_ack() => member.notes().counts.heartbeats += 1,
-            Ok(_) => member.notes().counts.failed_heartbeats += 1,
+        let pause = match confirmed {
+            Ok(confirmation) if confirmation.is_ack() => {
+                member.notes().counts.heartbeats += 1;
+                period
+            }
+            Ok(_) => {
+                member.notes().counts.failed_heartbeats += 1;
+                AGAIN.min(period)
+            }
             Err(error) => return error,
-        }
-        tokio::time::sleep(period).await;
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -67,12 +76,18 @@ pub(super) async fn post(member: &Member, api: &str) {
             answer = ask.send() => answer,
             () = member.common.until_stopped() => return,
         };
-        match answer {
-            Ok((status, _)) if status.is_success() => member.notes().counts.heartbeats += 1,
-            _ => member.notes().counts.failed_heartbeats += 1,
-        }
+        let pause = match answer {
+            Ok((status, _)) if status.is_success() => {
+                member.notes().counts.heartbeats += 1;
+                configuration.heartbeat
+            }
+            _ => {
+                member.notes().counts.failed_heartbeats += 1;
+                AGAIN.min(configuration.heartbeat)
+            }
+        };
         tokio::select! {
-            () = tokio::time::sleep(configuration.heartbeat) => {}
+            () = tokio::time::sleep(pause) => {}
             () = member.common.until_stopped() => return,
         }
     }

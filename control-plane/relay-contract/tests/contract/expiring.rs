@@ -33,11 +33,11 @@ async fn what_is_delivered_does_not_expire(broker: Broker) {
     declare(&channel, "q", &[]).await;
     declare(&channel, "clock", &[]).await;
     let mut consumer = consume(&channel, "q").await;
-    publish(&channel, "", "q", b"a", expiring("30000"))
+    publish(&channel, "", "q", b"a", expiring("2000"))
         .await
         .expect("an answer");
     let delivery = next(&mut consumer).await;
-    publish(&channel, "", "clock", b"tick", expiring("50"))
+    publish(&channel, "", "clock", b"tick", expiring("3000"))
         .await
         .expect("an answer");
     until("time to pass", || async {
@@ -77,13 +77,13 @@ async fn a_queues_own_limit_holds_for_its_messages(broker: Broker) {
 async fn a_queue_that_nobody_uses_expires(broker: Broker) {
     let connection = broker.connect().await;
     let channel = connection.create_channel().await.expect("a channel");
-    let expires = [("x-expires", AMQPValue::LongInt(100))];
+    let expires = [("x-expires", AMQPValue::LongInt(3000))];
     declare(&channel, "used", &expires).await;
     let _consumer = consume(&channel, "used").await;
     declare(&channel, "unused", &expires).await;
     until("the queue to go", || async {
         // Each look counts as use, so the looks are further apart than that.
-        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
         let channel = connection.create_channel().await.expect("a channel");
         let looked = channel.queue_declare("unused".into(), passive(), Default::default());
         match looked.await {

@@ -7,7 +7,7 @@ use crate::raw::{Raw, encode};
 use crate::support::*;
 
 async fn heartbeats_come_when_they_are_asked_for(broker: Broker) {
-    let (mut raw, _) = Raw::login(&broker, 131_072, 1).await;
+    let (mut raw, _) = Raw::login(&broker, 131_072, 4).await;
     for _ in 0..3 {
         let frame = raw.any_frame().await;
         assert_eq!(frame, Some(AMQPFrame::Heartbeat));
@@ -21,7 +21,7 @@ async fn a_silent_client_is_dropped(broker: Broker) {
     select_confirms(&channel).await;
     declare(&channel, "q", &[]).await;
     put(&channel, "q", b"m").await;
-    let (mut raw, _) = Raw::login(&broker, 131_072, 1).await;
+    let (mut raw, _) = Raw::login(&broker, 131_072, 5).await;
     raw.open_channel().await;
     let consume = amq_protocol::protocol::basic::Consume {
         queue: "q".into(),
@@ -44,9 +44,9 @@ async fn a_silent_client_is_dropped(broker: Broker) {
 /// An ordinary client keeps a quiet connection up.
 async fn a_quiet_client_stays(broker: Broker) {
     let mut uri = broker.uri("guest");
-    uri.query.heartbeat = Some(1);
+    uri.query.heartbeat = Some(4);
     let connection = broker::open(uri).await.expect("a connection");
-    assert_eq!(connection.configuration().heartbeat(), 1);
+    assert_eq!(connection.configuration().heartbeat(), 4);
     let channel = connection.create_channel().await.expect("a channel");
     declare(&channel, "q", &[]).await;
     // Another client's silence measures the time in which this one would go.
@@ -55,7 +55,7 @@ async fn a_quiet_client_stays(broker: Broker) {
 }
 
 async fn a_silent_client_goes(broker: &Broker) {
-    let (mut raw, _) = Raw::login(broker, 131_072, 1).await;
+    let (mut raw, _) = Raw::login(broker, 131_072, 5).await;
     while raw.any_frame().await.is_some() {}
 }
 

@@ -109,7 +109,7 @@ async fn a_delivered_message_expires_only_when_it_comes_back() {
 async fn an_unused_queue_expires_and_a_used_one_does_not() {
     let server = Server::start().await;
     let channel = server.channel().await;
-    let expires = [("x-expires", AMQPValue::LongInt(150))];
+    let expires = [("x-expires", AMQPValue::LongInt(2000))];
     declare(&channel, "unused", &expires).await;
     declare(&channel, "used", &expires).await;
     let consumer = consume(&channel, "used").await;

@@ -124,10 +124,19 @@ impl Settings {
     fn from_file(file: &Reader) -> Result<Settings, SettingsError> {
         let database = PathBuf::from(file.0.required("database", "path")?);
         let relay = Relay::read(file, &database)?;
+        let authentication = file.0.bool("authentication", "enabled").unwrap_or(true);
+        let mut warnings = Vec::new();
+        if !authentication {
+            warnings.push(format!(
+                "{}: [authentication] enabled is off: everybody who reaches this API may do \
+                 everything",
+                file.0.file()
+            ));
+        }
         Ok(Settings {
             server: Server::read(file)?,
             authentication: Authentication {
-                enabled: file.0.bool("authentication", "enabled").unwrap_or(true),
+                enabled: authentication,
                 token_duration: file.duration("authentication", "tokenduration", 600),
             },
             relay,
@@ -146,7 +155,7 @@ impl Settings {
                     .max(Duration::from_secs(1)),
             },
             logging: logging(file)?,
-            warnings: Vec::new(),
+            warnings,
         })
     }
 }

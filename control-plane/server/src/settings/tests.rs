@@ -21,6 +21,14 @@ fn what_the_file_leaves_out_has_defaults() {
 }
 
 #[test]
+fn a_server_that_is_open_to_everybody_says_so() {
+    assert!(read(SMALLEST).expect("a good file").warnings.is_empty());
+    let open = read(&format!("{SMALLEST}[authentication]\nenabled = off\n"));
+    let warnings = open.expect("a good file").warnings;
+    assert!(warnings[0].contains("everybody"), "{warnings:?}");
+}
+
+#[test]
 fn the_annotated_sample_is_valid() {
     let sample = include_str!("../../../../conf/mig-server.cfg");
     let settings = read(sample).expect("a good file");
