@@ -94,10 +94,11 @@ issue() {
         new_request "$work/leaf.key" "/O=MIG/OU=$unit/CN=$cn" "$request"
     fi
     sign_leaf
-    # In this order an interrupted call leaves what `renew` and `revoke` need.
+    # The key first, which nothing can make again. Once there is a record, the
+    # rest of an interrupted call is made up for by `renew` or `revoke`.
+    if [ -z "$csr" ]; then mv "$work/leaf.key" "$file.key"; fi
     mv "$request" "ca/requests/$name.csr"
     remember
-    if [ -z "$csr" ]; then mv "$work/leaf.key" "$file.key"; fi
     mv "$work/leaf.crt" "$file.crt"
     say "$role: $file.crt for $cn${sans:+ ($sans)}, until $(end_of "$file.crt")"
 }
@@ -119,6 +120,12 @@ plan() {
         cn=$first
         ;;
     scheduler | api | worker | agent)
+        # A relay that goes by the common name would take it for that program.
+        case $role:$name in
+        agent:scheduler | agent:api | agent:worker | agent:admin | agent:guest)
+            fail "no agent is called \`$name\`, which is the account of another program; give its queue location, such as linux.web1.example.com" 2
+            ;;
+        esac
         cn=${name:-$role.$domain}
         [ -n "$name" ] || name=$role
         if [ -z "$sans" ] && is_dns "$cn"; then sans=DNS:$cn; fi

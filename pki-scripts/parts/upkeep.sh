@@ -33,9 +33,10 @@ renew() {
         new_request "$work/leaf.key" "/O=MIG/OU=$unit/CN=$cn" "$request"
     fi
     sign_leaf
+    # The key first, which nothing can make again.
+    if [ "$fresh" = yes ]; then mv "$work/leaf.key" "$file.key"; fi
     mv "$request" "ca/requests/$name.csr"
     remember
-    if [ "$fresh" = yes ]; then mv "$work/leaf.key" "$file.key"; fi
     mv "$work/leaf.crt" "$file.crt"
     say "$role: $file.crt for $cn, until $(end_of "$file.crt")"
 }

@@ -79,6 +79,10 @@ fn bad_words_get_one_line_and_make_nothing() {
             "is taken by the authority's own files",
         ),
         (
+            &["issue", "agent", "scheduler"],
+            "no agent is called `scheduler`",
+        ),
+        (
             &["issue", "agent", &long_name],
             "longer than the 64 characters",
         ),

@@ -52,6 +52,7 @@ mod persistence;
 mod queue;
 mod relay;
 mod report;
+mod revocation;
 mod routing;
 mod shared;
 mod stats;

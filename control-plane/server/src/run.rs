@@ -221,7 +221,8 @@ fn relay_config(settings: &Settings, scheduler_password: &str) -> Result<RelayCo
     let inside = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     config.listeners.push(Listener::Plain(inside));
     if let Some((certificate, key, authority)) = &own.tls {
-        let files = TlsFiles::read(certificate, key, authority)?;
+        let mut files = TlsFiles::read(certificate, key, authority)?;
+        files.revoked.clone_from(&own.revoked);
         for address in &own.listen {
             config
                 .listeners

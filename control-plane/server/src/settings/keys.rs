@@ -32,6 +32,7 @@ pub const SECTIONS: &[Section] = &[
             key("cert", Kind::Path),
             key("key", Kind::Path),
             key("ca", Kind::Path),
+            key("crl", Kind::Path),
             key("vhost", Kind::Text),
             key("agentuser", Kind::Text),
             key("agentpassword", Kind::Text),

@@ -14,6 +14,8 @@ pub struct Relay {
     pub listen: Vec<SocketAddr>,
     /// Certificate, key and authority of clients, when there is a TLS listener.
     pub tls: Option<(PathBuf, PathBuf, PathBuf)>,
+    /// The authority's list of revoked certificates.
+    pub revoked: Option<PathBuf>,
     /// Plain listeners.
     pub listen_plain: Vec<SocketAddr>,
     /// Virtual host.
@@ -91,6 +93,7 @@ impl Relay {
         Ok(Relay {
             listen,
             tls,
+            revoked: file.0.path("relay", "crl"),
             listen_plain,
             vhost: text("vhost").unwrap_or_else(|| topology::VHOST.to_owned()),
             agent,

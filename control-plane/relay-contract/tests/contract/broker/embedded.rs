@@ -35,6 +35,7 @@ impl Embedded {
                     certificate: certificate.into(),
                     key: key.into(),
                     client_authority: authority.pem.clone().into(),
+                    revoked: None,
                 },
             ),
         ];
