@@ -137,7 +137,7 @@ async fn take(
     tracing::info!(
         "{:?}: taking events from {queue} for {}.",
         settings.relay,
-        settings.url
+        settings.receiver()
     );
     loop {
         let delivery = consumer.next().await;

@@ -92,6 +92,14 @@ pub(crate) enum SettingsError {
 }
 
 impl Settings {
+    /// The webhook's host for the log: the rest of an address often is a secret.
+    pub(crate) fn receiver(&self) -> String {
+        let parsed = self.url.parse::<ureq::http::Uri>().ok();
+        parsed
+            .and_then(|url| url.host().map(str::to_owned))
+            .unwrap_or_default()
+    }
+
     /// Reads a file, and the files it names.
     ///
     /// # Errors

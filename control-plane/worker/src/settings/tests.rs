@@ -92,3 +92,10 @@ fn mistakes_are_one_line_with_file_and_key() {
         assert_eq!(error.lines().count(), 1, "{error}");
     }
 }
+
+#[test]
+fn of_the_webhooks_address_only_the_host_is_for_the_log() {
+    let url = "http://user:word@siem.example.net:8080/hook/secret?token=t";
+    let settings = parse(&format!("{MQ}[webhook]\nurl = \"{url}\"\n")).expect("a good file");
+    assert_eq!(settings.receiver(), "siem.example.net");
+}
