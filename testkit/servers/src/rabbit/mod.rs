@@ -317,6 +317,14 @@ impl Rabbit {
 
 impl Drop for Rabbit {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = format!("log/{}.log", self.node);
+            eprintln!(
+                "{} had said:\n{}",
+                self.node,
+                tail(&self.directory.path().join(log))
+            );
+        }
         self.end(Signal::SIGKILL);
         if let Some(mut mapper) = self.running().mapper.take() {
             let _ = mapper.kill();
