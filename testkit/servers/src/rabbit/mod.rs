@@ -258,9 +258,12 @@ impl Rabbit {
             if broker.try_wait().expect("wait").is_some() {
                 return false;
             }
-            if std::net::TcpStream::connect(("127.0.0.1", ports.amqps)).is_ok()
-                && self.call(ports, "rabbit:is_running()").as_deref() == Ok("true")
-            {
+            // In its own words: who listens at the port until then is somebody else.
+            let listening = format!(
+                "lists:member({}, [element(6, L) || L <- rabbit_networking:active_listeners()])",
+                ports.amqps
+            );
+            if self.call(ports, &listening).as_deref() == Ok("true") {
                 return true;
             }
             std::thread::park_timeout(std::time::Duration::from_millis(50));
