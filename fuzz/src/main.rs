@@ -9,6 +9,7 @@ use libfuzzer_sys::fuzz_target;
 
 mod netstat;
 mod probes;
+mod proxies;
 mod record;
 mod targets;
 

@@ -9,6 +9,7 @@ use mig_target::{AgentFacts, Target};
 pub fn named(name: &str) -> Option<fn(&[u8])> {
     Some(match name {
         "frames" => frames,
+        "certificate" => certificate,
         "action" => action,
         "target" => target,
         "manifest" => manifest,
@@ -21,6 +22,7 @@ pub fn named(name: &str) -> Option<fn(&[u8])> {
         "auditrecord" => mig_module_audit::fuzzing::audit_records,
         "scribe" => mig_module_scribe::fuzzing::document,
         "probes" => crate::probes::probes,
+        "proxies" => crate::proxies::proxies,
         "record" => crate::record::record,
         "sshkey" => mig_module_sshkey::fuzzing::examine_all,
         "programs" => mig_module_agentdestroy::fuzzing::identify,
@@ -38,6 +40,11 @@ fn frames(data: &[u8]) {
     for largest in [4096, 131_072] {
         mig_relay::fuzzing::read_frames(data, largest);
     }
+}
+
+/// The certificate of a client that wants to log in by its name.
+fn certificate(data: &[u8]) {
+    mig_relay::fuzzing::read_certificate_names(data);
 }
 
 /// Documents from the network: actions, commands, heartbeats.

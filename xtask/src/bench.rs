@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::building::{Outcome, build, cargo, run as run_command};
-use crate::{demo, packages};
+use crate::{demo, fleet, packages};
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -38,6 +38,9 @@ enum Subject {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// A fleet of simulated agents against one server: how long they take to be
+    /// there, and what an investigation of all of them takes.
+    Swarm(fleet::Options),
     /// Whole investigations with one agent: process start, signing, TLS,
     /// scheduling, the agent's checks, its worker, and printing.
     Investigation {
@@ -67,6 +70,7 @@ pub fn run(options: &Options) -> Outcome<()> {
                 arguments,
             )
         }
+        Subject::Swarm(options) => fleet::run(options),
         Subject::Investigation { runs } => investigation((*runs).max(1)),
     }
 }

@@ -7,7 +7,22 @@ use crate::building::{Outcome, build as cargo_build, target_directory};
 use crate::module_set::{ModuleSet, VARIABLE};
 
 /// What belongs together with the agent, and carries no modules.
-const TOOLS: [&str; 3] = ["mig-server", "mig-agent-search", "mig-plugin"];
+const TOOLS: [&str; 6] = [
+    "mig-server",
+    "mig-scheduler",
+    "mig-api",
+    "mig-worker-webhook",
+    "mig-agent-search",
+    "mig-plugin",
+];
+/// The packages that they come from.
+const PACKAGES: [&str; 5] = [
+    "mig-server",
+    "mig-daemons",
+    "mig-worker",
+    "mig-agent-search",
+    "mig-plugin",
+];
 
 /// How to build.
 #[derive(clap::Args)]
@@ -51,7 +66,10 @@ pub fn run(options: &Options) -> Outcome<()> {
 pub fn shipped(clients: &ModuleSet, agent: &ModuleSet) -> Outcome<()> {
     let plugins = PLUGINS.map(|module| format!("mig-plugin-{module}"));
     let mut words = vec!["build", "--release"];
-    for package in TOOLS.into_iter().chain(plugins.iter().map(String::as_str)) {
+    for package in PACKAGES
+        .into_iter()
+        .chain(plugins.iter().map(String::as_str))
+    {
         words.extend(["-p", package]);
     }
     cargo_build("server, tools and module plugins", &words)?;

@@ -11,6 +11,7 @@ use crate::building::{Outcome, cargo, root, run as run_command};
 /// The targets of `fuzz/src/main.rs`, each a parser of foreign bytes.
 const TARGETS: &[&str] = &[
     "frames",
+    "certificate",
     "action",
     "target",
     "manifest",
@@ -24,6 +25,7 @@ const TARGETS: &[&str] = &[
     "procnet",
     "scribe",
     "probes",
+    "proxies",
     "record",
     "sshkey",
     "programs",

@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod building;
 mod demo;
+mod fleet;
 mod footprint;
 mod fuzz;
 mod module_set;

@@ -5,10 +5,22 @@ use std::process::{Command, Stdio};
 
 use crate::building::target_directory;
 
-/// A package and a file that tells whether it is installed.
+/// A package and a file that tells whether it is installed; one part of its path
+/// may be `*`.
 struct Package {
     name: &'static str,
     evidence: &'static str,
+}
+
+impl Package {
+    fn is_installed(&self) -> bool {
+        match self.evidence.split_once("/*/") {
+            None => Path::new(self.evidence).exists(),
+            Some((parent, rest)) => std::fs::read_dir(parent).is_ok_and(|mut entries| {
+                entries.any(|entry| entry.is_ok_and(|entry| entry.path().join(rest).exists()))
+            }),
+        }
+    }
 }
 
 /// Other AMQP clients and OpenPGP implementations to test against, and what
@@ -41,6 +53,14 @@ const FOR_TESTS: &[Package] = &[
     Package {
         name: "db5.3-util",
         evidence: "/usr/bin/db5.3_load",
+    },
+    Package {
+        name: "postgresql",
+        evidence: "/usr/lib/postgresql/*/bin/postgres",
+    },
+    Package {
+        name: "rabbitmq-server",
+        evidence: "/usr/sbin/rabbitmqctl",
     },
 ];
 
@@ -120,7 +140,7 @@ fn install(packages: &[Package], consequence: &str) {
     let missing = |packages: &[Package]| -> Vec<&'static str> {
         packages
             .iter()
-            .filter(|package| !Path::new(package.evidence).exists())
+            .filter(|package| !package.is_installed())
             .map(|package| package.name)
             .collect()
     };
@@ -130,6 +150,7 @@ fn install(packages: &[Package], consequence: &str) {
     }
     if mig_testkit::is_root() && Path::new("/usr/bin/apt-get").exists() {
         println!("installing Debian packages: {}", wanted.join(" "));
+        let _unstarted = Unstarted::begin();
         let apt = |arguments: &[&str]| {
             Command::new("apt-get")
                 .env("DEBIAN_FRONTEND", "noninteractive")
@@ -149,5 +170,39 @@ fn install(packages: &[Package], consequence: &str) {
     }
     for name in missing(packages) {
         println!("missing: {name} (apt-get install {name}); {consequence}");
+    }
+}
+
+/// Debian asks this program before it starts a service after installing it.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// While this value lives, installed servers are not started: tests start
+/// private instances. What somebody else has decided stays.
+struct Unstarted {
+    ours: bool,
+}
+
+impl Unstarted {
+    fn begin() -> Unstarted {
+        use std::io::Write;
+        use std::os::unix::fs::OpenOptionsExt;
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o755)
+            .open(POLICY);
+        let ours = file.is_ok_and(|mut file| file.write_all(b"#!/bin/sh\nexit 101\n").is_ok());
+        Unstarted { ours }
+    }
+}
+
+impl Drop for Unstarted {
+    fn drop(&mut self) {
+        if self.ours {
+            // Left behind, it would keep services from starting for good.
+            if let Err(error) = std::fs::remove_file(POLICY) {
+                println!("{POLICY}: {error}; remove it by hand");
+            }
+        }
     }
 }

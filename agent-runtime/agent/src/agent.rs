@@ -66,6 +66,9 @@ pub struct Parts {
     pub checkin: bool,
 }
 
+/// Most time for asking for the public address, whatever the number of ways.
+const PUBLIC: Duration = Duration::from_secs(20);
+
 /// The agent.
 pub struct Agent {
     settings: Settings,
@@ -94,6 +97,10 @@ pub struct Agent {
     active: watch::Sender<usize>,
     unsent: watch::Sender<usize>,
     connected: AtomicBool,
+    /// There was a connection.
+    reached: AtomicBool,
+    /// A heartbeat arrived.
+    alive: watch::Sender<bool>,
     /// Something was done that may have left memory behind.
     worked: Notify,
 }
@@ -126,6 +133,8 @@ impl Agent {
             active: watch::Sender::new(0),
             unsent: watch::Sender::new(unsent),
             connected: AtomicBool::new(false),
+            reached: AtomicBool::new(false),
+            alive: watch::Sender::new(false),
             worked: Notify::new(),
         }
     }
@@ -243,8 +252,19 @@ impl Agent {
         self.connected.load(Ordering::Relaxed)
     }
 
+    /// Whether there ever was one.
+    pub fn was_connected(&self) -> bool {
+        self.reached.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn set_connected(&self, connected: bool) {
         self.connected.store(connected, Ordering::Relaxed);
+        self.reached.fetch_or(connected, Ordering::Relaxed);
+    }
+
+    /// Whether a command is running, or an answer waits for the relay.
+    pub(crate) fn has_work(&self) -> bool {
+        *self.active.borrow() > 0 || *self.unsent.borrow() > 0
     }
 
     /// Room for one more command.
@@ -356,7 +376,9 @@ impl Agent {
         let settings = &self.settings;
         let public = async {
             if settings.discover_public_ip {
-                cloud::public_address(&settings.api, &settings.proxies).await
+                let authority = settings.authority();
+                let asking = cloud::public_address(&settings.api, &settings.proxies, authority);
+                tokio::time::timeout(PUBLIC, asking).await.ok().flatten()
             } else {
                 None
             }
@@ -476,7 +498,13 @@ impl Agent {
         if let Err(error) = written {
             tracing::warn!("cannot write {}: {error}", path.display());
         }
+        self.alive.send_replace(true);
         self.worked.notify_one();
+    }
+
+    /// Waits until a heartbeat has arrived.
+    pub async fn until_alive(&self) {
+        let _ = self.alive.subscribe().wait_for(|alive| *alive).await;
     }
 
     /// Gives memory back whenever there was work and then a moment's quiet, so
@@ -493,9 +521,9 @@ impl Agent {
         }
     }
 
-    /// Stops: no more commands, modules are cancelled, answers are stored and,
-    /// as far as the relay takes them within `patience`, sent.
-    pub async fn stop(&self, patience: Duration) {
+    /// Stops: no more commands, modules are cancelled within `patience`, answers
+    /// are stored and, as far as the relay takes them within `sending`, sent.
+    pub async fn stop(&self, patience: Duration, sending: Duration) {
         self.enter(Phase::Stopping);
         if tokio::time::timeout(patience, self.until_inactive())
             .await
@@ -504,7 +532,7 @@ impl Agent {
             tracing::error!("a module did not stop; its command is resumed at the next start");
         }
         if self.is_connected() {
-            let _ = tokio::time::timeout(patience, self.until_quiet()).await;
+            let _ = tokio::time::timeout(sending, self.until_quiet()).await;
         }
         self.enter(Phase::Over);
     }

@@ -18,7 +18,7 @@ use crate::intake::Received;
 use crate::journal::{Journal, JournalError};
 use crate::persistent::Persistent;
 use crate::record::Record;
-use crate::relay::{self, Endpoint, EndpointError, RelayError};
+use crate::relay::{self, Ended, Endpoint, EndpointError, RelayError};
 use crate::settings::Settings;
 use crate::status::{self, Page, Subject};
 use crate::trust::{Trust, TrustError};
@@ -34,6 +34,8 @@ const COUNTS: Duration = Duration::from_secs(60);
 const THREAD_IDLE: Duration = Duration::from_millis(200);
 /// Threads beside those that run modules: disk, names, discovery.
 const SPARE_THREADS: usize = 4;
+/// Why a check-in ended that had not come to an end.
+const TIME_OVER: &str = "the time for a check-in is over";
 /// Stack of a thread; JSON is the deepest thing on it.
 const STACK: usize = 1 << 20;
 
@@ -72,6 +74,9 @@ pub enum StartError {
     /// Check-in mode could not check in.
     #[error("{0}")]
     Relay(#[from] RelayError),
+    /// Check-in mode spent its time on the way.
+    #[error("the relay was not reached within {0:?}, the time for a check-in")]
+    NotReached(Duration),
     /// Persistent modules cannot be prepared.
     #[error("cannot prepare persistent modules: {0}")]
     Persistent(io::Error),
@@ -104,12 +109,15 @@ impl Start {
         if settings.relay.is_empty() {
             return Err(StartError::NoConfiguration);
         }
-        let endpoint = Endpoint::new(
+        let mut endpoint = Endpoint::new(
             &settings.relay,
             settings.certificates.clone(),
             &settings.proxies,
             settings.heartbeat.as_secs(),
         )?;
+        if settings.certificate_login {
+            endpoint = endpoint.with_certificate_login()?;
+        }
         let identity = identity::load_or_create(&settings.run_directory)?;
         let lock = take_lock(&settings.run_directory)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -219,22 +227,10 @@ impl Start {
             std::process::id(),
             agent.identity().queue()
         );
-        agent.ask_network().await;
-        if agent.settings().heartbeat_over_http {
-            tokio::spawn(heartbeat::post(Arc::clone(&agent)));
-        }
-        if let Some(persistent) = agent.persistent() {
-            persistent.set_surroundings(&agent.record());
-            tokio::spawn(keep_looking(
-                Arc::clone(persistent),
-                agent.settings().refresh,
-                hangup,
-            ));
-        }
         let settling = Arc::clone(&agent);
         tokio::spawn(async move { settling.settle().await });
         tokio::spawn(keep_counts(Arc::clone(&agent)));
-        let mut relay = tokio::spawn(relay::run(Arc::clone(&agent), self.endpoint));
+        let mut relay = tokio::spawn(work(Arc::clone(&agent), self.endpoint, hangup));
         let whole = checkin_limit(&agent);
         let mut checked_in = Ok(());
         let reason = tokio::select! {
@@ -247,22 +243,65 @@ impl Start {
                 }
                 "nothing more to do"
             }
-            () = tokio::time::sleep(whole) => "the time for a check-in is over",
+            () = tokio::time::sleep(whole) => TIME_OVER,
         };
         tracing::info!("stopping: {reason}");
+        if reason == TIME_OVER {
+            if agent.was_connected() {
+                // Whoever reads the mail of cron shall know, whatever the log is.
+                eprintln!("mig-agent: {TIME_OVER}; what is left is taken up by the next one");
+            } else {
+                checked_in = Err(StartError::NotReached(whole));
+            }
+        }
         let persistent = agent.persistent().map(Arc::clone);
         let modules = tokio::task::spawn_blocking(move || {
             if let Some(persistent) = persistent {
                 persistent.stop();
             }
         });
-        let _ = tokio::join!(agent.stop(PATIENCE), modules);
+        // The answers of a check-in have had their time.
+        let sending = match reason {
+            TIME_OVER => Duration::from_secs(1),
+            _ => PATIENCE,
+        };
+        let _ = tokio::join!(agent.stop(PATIENCE, sending), modules);
         if !relay.is_finished() {
             let _ = tokio::time::timeout(PATIENCE, &mut relay).await;
         }
         agent.owners_record().stopped();
         checked_in
     }
+}
+
+/// Everything that goes over the network. First the network is asked about this
+/// host, so that heartbeats begin with what lasts; that takes its time where
+/// proxies are slow, and stopping does not wait for it.
+async fn work(agent: Arc<Agent>, endpoint: Endpoint, hangup: Signal) -> Result<Ended, RelayError> {
+    tokio::select! {
+        () = agent.ask_network() => {}
+        () = agent.until_stopping() => return Ok(Ended::Stopped),
+    }
+    if let Some(persistent) = agent.persistent() {
+        persistent.set_surroundings(&agent.record());
+        tokio::spawn(keep_looking(
+            Arc::clone(persistent),
+            agent.settings().refresh,
+            hangup,
+        ));
+    }
+    if agent.settings().heartbeat_over_http {
+        if agent.is_checkin() {
+            // It leaves soon, and one heartbeat has to be out by then.
+            tokio::select! {
+                () = heartbeat::post_one(&agent) => {}
+                () = agent.until_stopping() => return Ok(Ended::Stopped),
+            }
+        } else {
+            tokio::spawn(heartbeat::post(Arc::clone(&agent)));
+        }
+    }
+    relay::run(agent, endpoint).await
 }
 
 /// Looks at the configuration files of the persistent modules at once, in every

@@ -11,14 +11,14 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::proxy::{Proxy, TunnelError, open_tunnel, ways};
+
 /// Longest answer taken.
 const MAX_ANSWER: usize = 64 << 10;
-/// Longest answer of a proxy to CONNECT.
-const MAX_PROXY_ANSWER: usize = 4096;
 
 /// Why a request failed.
 #[derive(Debug, Error)]
@@ -37,14 +37,9 @@ pub enum HttpError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// A proxy refused.
-    #[error("the proxy {proxy} answered `{answer}`")]
-    Proxy {
-        /// `host:port` of the proxy.
-        proxy: String,
-        /// The first line of its answer.
-        answer: String,
-    },
+    /// A proxy opens no tunnel.
+    #[error("{0}")]
+    Proxy(#[from] TunnelError),
     /// No certificates to check the server against.
     #[error("cannot check the server's certificate: {0}")]
     Trust(String),
@@ -67,8 +62,8 @@ pub struct Ask<'a> {
     pub connect: Duration,
     /// Most time for all of it.
     pub total: Duration,
-    /// `host:port` of a proxy to go through.
-    pub proxy: Option<&'a str>,
+    /// A proxy to go through.
+    pub proxy: Option<&'a Proxy>,
     /// Certificate authorities for https, beside the system's.
     pub extra_ca: Option<&'a [u8]>,
 }
@@ -110,22 +105,34 @@ impl<'a> Ask<'a> {
         let host = uri.host().ok_or_else(bad_address)?.to_owned();
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let bare = host.trim_matches(['[', ']']).to_owned();
-        let mut stream = connect(self.proxy, &bare, port, self.connect).await?;
-        if self.proxy.is_some() {
-            stream = tunnel(stream, self.proxy.unwrap_or_default(), &bare, port).await?;
+        let target = place(&bare, port);
+        let first = self.proxy.map_or(target.as_str(), Proxy::place);
+        let mut stream = connect(first, self.connect).await?;
+        if let (Some(proxy), true) = (self.proxy, secure) {
+            open_tunnel(&mut stream, proxy, &target).await?;
         }
 
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let authority = uri.authority().map_or(host.as_str(), |part| part.as_str());
         let authority = authority.rsplit('@').next().unwrap_or(authority);
+        // What is in the clear anyway is handed to the proxy itself: many of
+        // them open tunnels to the port of https only.
+        let handed = self.proxy.filter(|_| !secure);
+        let wanted = match handed {
+            Some(_) => format!("http://{authority}{path}"),
+            None => path.to_owned(),
+        };
         let mut request = Request::builder()
             .method(self.method)
-            .uri(path)
+            .uri(wanted)
             .header(header::HOST, authority)
             .header(
                 header::USER_AGENT,
                 concat!("mig-agent/", env!("CARGO_PKG_VERSION")),
             );
+        if let Some(value) = handed.and_then(Proxy::authorization) {
+            request = request.header(header::PROXY_AUTHORIZATION, value);
+        }
         for (name, value) in self.headers {
             request = request.header(*name, *value);
         }
@@ -149,83 +156,34 @@ impl<'a> Ask<'a> {
     }
 }
 
-async fn connect(
-    proxy: Option<&str>,
-    host: &str,
-    port: u16,
-    limit: Duration,
-) -> Result<TcpStream, HttpError> {
-    let place = proxy.map_or_else(
-        || {
-            if host.contains(':') {
-                format!("[{host}]:{port}")
-            } else {
-                format!("{host}:{port}")
-            }
-        },
-        str::to_owned,
-    );
-    match tokio::time::timeout(limit, TcpStream::connect(&place)).await {
+/// The ways to an address: the configured proxies, that of the environment, and
+/// the direct one. An address that makes no sense is left to [`Ask::send`].
+pub(crate) fn ways_to(url: &str, configured: &[Proxy]) -> Vec<Option<Proxy>> {
+    let uri: Uri = url.parse().unwrap_or_default();
+    let scheme = uri.scheme_str().unwrap_or("http");
+    let usual = if scheme == "https" { 443 } else { 80 };
+    let port = uri.port_u16().unwrap_or(usual);
+    ways(configured, scheme, uri.host().unwrap_or_default(), port)
+}
+
+/// `host:port` with brackets where they are needed.
+fn place(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
+
+async fn connect(place: &str, limit: Duration) -> Result<TcpStream, HttpError> {
+    match tokio::time::timeout(limit, TcpStream::connect(place)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(source)) => Err(HttpError::Network {
-            host: place,
+            host: place.to_owned(),
             source,
         }),
         Err(_) => Err(HttpError::Timeout(limit)),
     }
-}
-
-/// Asks a proxy for a tunnel to `host:port`. The whole answer is read, byte by
-/// byte, so that nothing of it is taken for what comes through the tunnel.
-async fn tunnel(
-    stream: TcpStream,
-    proxy: &str,
-    host: &str,
-    port: u16,
-) -> Result<TcpStream, HttpError> {
-    let mut stream = stream;
-    let place = if host.contains(':') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
-    };
-    let network = |source| HttpError::Network {
-        host: proxy.to_owned(),
-        source,
-    };
-    stream
-        .write_all(format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n").as_bytes())
-        .await
-        .map_err(network)?;
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
-        if answer.len() >= MAX_PROXY_ANSWER {
-            break;
-        }
-        answer.push(stream.read_u8().await.map_err(network)?);
-    }
-    check_tunnel(&answer, proxy).map(|()| stream)
-}
-
-/// Judges a proxy's answer to CONNECT.
-///
-/// # Errors
-/// The status is not 2xx.
-pub fn check_tunnel(answer: &[u8], proxy: &str) -> Result<(), HttpError> {
-    let line = answer
-        .split(|byte| *byte == b'\r')
-        .next()
-        .unwrap_or_default();
-    let complete = answer.ends_with(b"\r\n\r\n");
-    if complete && line.starts_with(b"HTTP/1.") && line.get(9) == Some(&b'2') {
-        return Ok(());
-    }
-    Err(HttpError::Proxy {
-        proxy: proxy.to_owned(),
-        answer: String::from_utf8_lossy(&line[..line.len().min(120)])
-            .escape_debug()
-            .to_string(),
-    })
 }
 
 async fn talk<S>(
@@ -306,24 +264,6 @@ fn trust(extra: Option<&[u8]>) -> Result<ClientConfig, HttpError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_complete_2xx_answer_opens_a_tunnel() {
-        for (answer, opens) in [
-            ("HTTP/1.1 200 Connection established\r\n\r\n", true),
-            ("HTTP/1.0 200 OK\r\nVia: x\r\n\r\n", true),
-            ("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", false),
-            ("HTTP/1.1 200 OK\r\n", false),
-            ("SSH-2.0-x\r\n\r\n", false),
-            ("", false),
-        ] {
-            assert_eq!(
-                check_tunnel(answer.as_bytes(), "p:1").is_ok(),
-                opens,
-                "{answer:?}"
-            );
-        }
-    }
 
     #[tokio::test]
     async fn an_address_that_is_none_is_named() {

@@ -29,6 +29,7 @@ pub mod journal;
 pub mod local;
 pub mod persistent;
 pub mod program;
+pub mod proxy;
 pub mod record;
 pub mod relay;
 pub mod settings;

@@ -28,6 +28,8 @@ pub(crate) struct Request {
     pub(crate) libraries: Vec<String>,
     pub(crate) limits: Limits,
     pub(crate) profile: Profile,
+    /// Files and directories it may read when it may not read everything.
+    pub(crate) readable: Vec<String>,
     /// The module's own directory.
     pub(crate) directory: Option<String>,
     /// Whether to report what the operation leaves behind.

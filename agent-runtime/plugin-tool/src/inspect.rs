@@ -107,6 +107,10 @@ fn as_text(inspection: &Inspection, file: &Path) -> String {
     ] {
         text.push_str(&format!("  {what:13} {value}\n"));
     }
+    if !manifest.reads.is_empty() {
+        let reads: Vec<_> = manifest.reads.iter().map(|path| shown(path)).collect();
+        text.push_str(&format!("  {:13} {}\n", "reads", listed(&reads)));
+    }
     if manifest.persistent {
         let sections = names(manifest.configuration());
         text.push_str(&format!("  {:13} {sections}\n", "configuration"));

@@ -16,6 +16,7 @@ mod endpoints;
 mod error;
 mod form;
 mod handlers;
+mod heartbeats;
 mod http;
 mod start;
 mod state;

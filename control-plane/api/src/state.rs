@@ -11,11 +11,13 @@ use tokio::sync::watch;
 use crate::auth::Authenticator;
 use crate::collection::Items;
 use crate::config::ApiConfig;
+use crate::heartbeats::Heartbeats;
 
 /// What all requests share.
 pub(crate) struct State {
     pub(crate) config: ApiConfig,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) heartbeats: Heartbeats,
     pub(crate) wake: Wake,
     pub(crate) changes: Changes,
     pub(crate) ids: IdSource,
@@ -43,6 +45,7 @@ impl State {
         let base = format!("{host}{}", config.base_route.trim_end_matches('/'));
         State {
             ids: IdSource::new(Arc::clone(&store)),
+            heartbeats: Heartbeats::start(Arc::clone(&store)),
             items: Items { base },
             host,
             authenticator: Authenticator::new(),

@@ -60,6 +60,36 @@ async fn a_heartbeat_registers_an_agent_and_refreshes_it() {
     assert_eq!(agents[0].tags["env"], "production");
 }
 
+/// The bytes of an original agent, which knows neither tags nor public address
+/// and writes null for a list without entries.
+#[tokio::test]
+async fn heartbeats_are_taken_as_originals_post_them() {
+    let site = Site::start().await;
+    let now = Time::now();
+    let bare = format!(
+        r#"{{"name":"db1.example.net","mode":"checkin","version":"20190913-0.9e7e4f52.dev","pid":1733,"queueLoc":"linux.1kz0","startTime":"{now}","refreshTime":"2019-09-13T10:00:00.123456789Z","environment":{{"init":"sysvinit-fallback","ident":"CentOS 7","os":"linux","arch":"386","isProxied":true,"proxy":"proxy.example.net:3128","addresses":null,"publicIP":"","modules":null}},"tags":null}}"#
+    );
+    let reply = site
+        .request(
+            "POST",
+            "/api/v1/heartbeat",
+            "Content-Type: application/json\r\n",
+            bare.as_bytes(),
+        )
+        .await;
+    assert_eq!(
+        (reply.status, reply.body.as_str()),
+        (200, r#"{"error":null}"#)
+    );
+    let agents = agents(&site).await;
+    assert_eq!(agents.len(), 1);
+    assert_eq!(agents[0].queueloc, "linux.1kz0");
+    assert_eq!(agents[0].mode, mig_protocol::AgentMode::Checkin);
+    assert!(agents[0].environment.isproxied);
+    assert_eq!(agents[0].environment.proxy, "proxy.example.net:3128");
+    assert!(agents[0].environment.addresses.is_empty() && agents[0].tags.is_empty());
+}
+
 #[tokio::test]
 async fn what_is_no_heartbeat_is_refused_with_the_reason() {
     let site = Site::start().await;
@@ -118,4 +148,25 @@ async fn a_site_may_choose_who_posts_heartbeats() {
     assert_eq!(post(&listed, &body).await.status, 200);
     let nobody = Site::start_with(|config| config.heartbeats = None).await;
     assert_eq!(post(&nobody, &body).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_crowd_that_comes_at_once_is_stored_completely() {
+    let site = Site::start().await;
+    let bodies: Vec<Value> = (0..100)
+        .map(|number| {
+            let mut body = heartbeat();
+            // Each agent twice, as one that lost the answer.
+            body["queueLoc"] = json!(format!("linux.{}", number / 2));
+            body
+        })
+        .collect();
+    let replies = futures_util::future::join_all(bodies.iter().map(|body| post(&site, body))).await;
+    assert!(replies.iter().all(|reply| reply.status == 200));
+    let search = mig_store::Search {
+        limit: 1000,
+        ..Default::default()
+    };
+    let agents = site.store.search_agents(&search).await.expect("agents");
+    assert_eq!(agents.len(), 50);
 }

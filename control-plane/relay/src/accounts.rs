@@ -1,11 +1,12 @@
-//! The accounts: who may log in, and what each may do.
+//! The accounts: who may log in, and what each may do where.
 
-use crate::config::User;
+use crate::config::{External, Grant, User};
 use crate::error::RelayError;
 use crate::exception::Exception;
 use crate::password::{Password, PasswordCheck};
-use crate::permissions::{Access, Permissions};
-use std::collections::HashMap;
+use crate::permissions::{Access, PermissionPatterns, Permissions};
+use crate::vhost::{Vhost, VhostId, Vhosts};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// An account that can log in.
@@ -13,7 +14,8 @@ use std::sync::Arc;
 pub(crate) struct Account {
     pub name: Arc<str>,
     password: Password,
-    permissions: Permissions,
+    /// One entry for each virtual host that it may open.
+    permissions: HashMap<VhostId, Permissions>,
 }
 
 /// Exchanges and queues are told apart only in messages.
@@ -24,25 +26,31 @@ pub(crate) enum Resource<'a> {
 }
 
 impl Account {
+    pub fn may_open(&self, vhost: &Vhost) -> bool {
+        self.permissions.contains_key(&vhost.id)
+    }
+
     /// # Errors
     /// 403 naming what is refused.
     pub fn check(
         &self,
         access: Access,
         resource: Resource<'_>,
-        vhost: &str,
+        vhost: &Vhost,
     ) -> Result<(), Exception> {
         let (kind, name) = match resource {
             Resource::Exchange("") => ("exchange", "amq.default"),
             Resource::Exchange(name) => ("exchange", name),
             Resource::Queue(name) => ("queue", name),
         };
-        if self.permissions.allow(access, name) {
+        let permissions = self.permissions.get(&vhost.id);
+        if permissions.is_some_and(|permissions| permissions.allow(access, name)) {
             return Ok(());
         }
         Err(Exception::access_refused(format!(
-            "{} access to {kind} '{name}' in vhost '{vhost}' refused for user '{}'",
+            "{} access to {kind} '{name}' in vhost '{}' refused for user '{}'",
             access.name(),
+            vhost.name,
             self.name
         )))
     }
@@ -52,29 +60,61 @@ impl Account {
 pub(crate) struct Accounts {
     by_name: HashMap<String, Arc<Account>>,
     check: Arc<PasswordCheck>,
+    /// Those that a certificate does not let in.
+    passwords_only: HashSet<String>,
 }
 
 impl Accounts {
     /// # Errors
-    /// For a name given twice or a pattern that does not compile.
-    pub fn new(users: &[User]) -> Result<Self, RelayError> {
-        let mut by_name = HashMap::new();
+    /// For a name given twice, a pattern that does not compile, or a grant to
+    /// nobody or nowhere.
+    pub fn new(
+        users: &[User],
+        grants: &[Grant],
+        vhosts: &Vhosts,
+        external: Option<&External>,
+    ) -> Result<Self, RelayError> {
+        let mut accounts: HashMap<String, Account> = HashMap::new();
         for user in users {
-            let account = Account {
+            let mut account = Account {
                 name: user.name.as_str().into(),
                 password: user.password.clone(),
-                permissions: Permissions::compile(&user.name, &user.permissions)?,
+                permissions: HashMap::new(),
             };
-            if by_name
-                .insert(user.name.clone(), Arc::new(account))
-                .is_some()
-            {
+            if user.permissions != PermissionPatterns::default() {
+                let compiled = Permissions::compile(&user.name, &user.permissions)?;
+                account.permissions.insert(VhostId(0), compiled);
+            }
+            if accounts.insert(user.name.clone(), account).is_some() {
                 return Err(RelayError::DuplicateUser(user.name.clone()));
             }
         }
+        for grant in grants {
+            let wrong = |problem: &str| RelayError::Grant {
+                user: grant.user.clone(),
+                vhost: grant.vhost.clone(),
+                problem: problem.into(),
+            };
+            let account = accounts
+                .get_mut(&grant.user)
+                .ok_or_else(|| wrong("there is no such user; configure it first"))?;
+            let vhost = vhosts
+                .find(&grant.vhost)
+                .ok_or_else(|| wrong("there is no such virtual host; configure it first"))?;
+            let compiled = Permissions::compile(&grant.user, &grant.permissions)?;
+            if account.permissions.insert(vhost.id, compiled).is_some() {
+                return Err(wrong("it has permissions there already; keep one of both"));
+            }
+        }
         Ok(Self {
-            by_name,
+            by_name: accounts
+                .into_iter()
+                .map(|(name, account)| (name, Arc::new(account)))
+                .collect(),
             check: Arc::new(PasswordCheck::new()?),
+            passwords_only: external
+                .map(|external| external.except.iter().cloned().collect())
+                .unwrap_or_default(),
         })
     }
 
@@ -86,5 +126,70 @@ impl Accounts {
             .verify(name, expected, password)
             .await;
         account.filter(|_| good)
+    }
+
+    /// The account that a verified certificate names.
+    pub fn certified(&self, name: &str) -> Option<Arc<Account>> {
+        if self.passwords_only.contains(name) {
+            return None;
+        }
+        self.by_name.get(name).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(name: &str) -> User {
+        User {
+            name: name.into(),
+            password: Password::None,
+            permissions: PermissionPatterns::default(),
+        }
+    }
+
+    fn grant(user: &str, vhost: &str) -> Grant {
+        Grant {
+            user: user.into(),
+            vhost: vhost.into(),
+            permissions: PermissionPatterns::all(),
+        }
+    }
+
+    #[tokio::test]
+    async fn permissions_are_of_one_virtual_host() {
+        let vhosts = Vhosts::new("mig", &["other".into()]);
+        let external = External {
+            except: vec!["b".into()],
+            ..External::default()
+        };
+        let users = [user("a"), user("b")];
+        let accounts = Accounts::new(&users, &[grant("a", "other")], &vhosts, Some(&external))
+            .expect("accounts");
+        let a = accounts.certified("a").expect("an account");
+        let [mig, other] = ["mig", "other"].map(|name| vhosts.find(name).expect("a vhost"));
+        assert!(!a.may_open(&mig) && a.may_open(&other));
+        let queue = Resource::Queue("q");
+        assert!(a.check(Access::Read, queue, &other).is_ok());
+        assert_eq!(
+            a.check(Access::Read, queue, &mig).expect_err("no").code,
+            403
+        );
+        assert!(accounts.certified("b").is_none() && accounts.certified("c").is_none());
+        // Without a password there is no login with one, not even an empty one.
+        assert!(accounts.login("a".into(), String::new()).await.is_none());
+    }
+
+    #[test]
+    fn a_grant_that_means_nothing_is_refused() {
+        let vhosts = Vhosts::new("mig", &[]);
+        let refused = |grants: &[Grant]| {
+            let result = Accounts::new(&[user("a")], grants, &vhosts, None);
+            result.err().expect("refused").to_string()
+        };
+        assert!(refused(&[grant("nobody", "mig")]).contains("no such user"));
+        assert!(refused(&[grant("a", "nowhere")]).contains("no such virtual host"));
+        assert!(refused(&[grant("a", "mig"), grant("a", "mig")]).contains("already"));
     }
 }

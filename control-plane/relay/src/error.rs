@@ -32,6 +32,16 @@ pub enum RelayError {
         /// Where it breaks.
         source: Box<regex::Error>,
     },
+    /// A grant names something that does not exist.
+    #[error("permissions of relay user `{user}` in virtual host `{vhost}`: {problem}")]
+    Grant {
+        /// The account.
+        user: String,
+        /// The virtual host.
+        vhost: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
     /// A password hash cannot be read.
     #[error(
         "`{0}` is not a password hash; write pbkdf2-sha256$ITERATIONS$SALT$HASH with base64 values"

@@ -42,13 +42,13 @@ impl Exception {
     }
 
     /// A failed login: the one soft code that ends a connection.
-    pub fn login_refused() -> Self {
+    pub fn login_refused(mechanism: &str) -> Self {
         Self {
             scope: Scope::Connection,
-            ..Self::access_refused(
-                "Login was refused using authentication mechanism PLAIN. \
-                 For details see the relay's log.",
-            )
+            ..Self::access_refused(format!(
+                "Login was refused using authentication mechanism {mechanism}. \
+                 For details see the relay's log."
+            ))
         }
     }
 
@@ -139,7 +139,7 @@ mod tests {
             (Exception::not_found("x"), 404, Scope::Channel),
             (Exception::resource_locked("x"), 405, Scope::Channel),
             (Exception::precondition_failed("x"), 406, Scope::Channel),
-            (Exception::login_refused(), 403, Scope::Connection),
+            (Exception::login_refused("PLAIN"), 403, Scope::Connection),
             (Exception::frame_error("x"), 501, Scope::Connection),
             (Exception::syntax_error("x"), 502, Scope::Connection),
             (Exception::command_invalid("x"), 503, Scope::Connection),

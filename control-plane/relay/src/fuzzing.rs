@@ -1,6 +1,8 @@
 //! For fuzzers: foreign bytes through everything that reads them.
 
+use crate::certificate_name::account_name;
 use crate::codec::{decode_content_header, decode_method};
+use crate::config::CertificateName;
 use crate::frame_guard::{FrameKind, HEADER, OVERHEAD, Scan, scan};
 
 /// Reads `bytes` as the frames of a client would be read, guard first, codec
@@ -22,6 +24,18 @@ pub fn read_frames(bytes: &[u8], frame_max: usize) -> usize {
     understood
 }
 
+/// Reads `bytes` as a certificate, for each kind of name in it, and returns how
+/// many were found. Must never panic, whatever the bytes.
+pub fn read_certificate_names(bytes: &[u8]) -> usize {
+    let kinds = [
+        CertificateName::CommonName,
+        CertificateName::DistinguishedName,
+        CertificateName::SubjectAlternativeName,
+    ];
+    let names = kinds.iter().filter_map(|kind| account_name(bytes, *kind));
+    names.count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,6 +50,19 @@ mod tests {
         bytes.extend(HEARTBEAT);
         bytes.extend(&encode_method(1, &open)[..5]);
         assert_eq!(read_frames(&bytes, 4096), 2);
+    }
+
+    #[test]
+    fn names_of_certificates_are_counted() {
+        let certificate = include_bytes!("../../../fuzz/seeds/certificate/agent.der");
+        assert_eq!(read_certificate_names(certificate), 3);
+        // Wherever it is damaged.
+        for at in 0..certificate.len() {
+            let mut damaged = certificate.to_vec();
+            damaged[at] ^= 0x81;
+            read_certificate_names(&damaged);
+            read_certificate_names(&damaged[..at]);
+        }
     }
 
     proptest! {

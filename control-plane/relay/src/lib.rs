@@ -1,12 +1,15 @@
 //! The embedded relay: a small AMQP 0-9-1 server for schedulers and agents.
 //!
 //! It speaks the protocol as RabbitMQ does, as far as MIG and ordinary clients
-//! use it: one virtual host, direct exchanges, durable queues, persistent
-//! messages that survive a crash once they are confirmed, time to live, bounds,
-//! prefetch, publisher confirms and mandatory returns. What it does not do
-//! (transactions, other exchange types, dead letters) it refuses by name.
+//! use it: virtual hosts, direct, fanout and topic exchanges, durable queues,
+//! persistent messages that survive a crash once they are confirmed, time to
+//! live, bounds, prefetch, publisher confirms, mandatory returns, logins with
+//! password or certificate, and publishers that wait while memory or disk run
+//! short. What it does not do (transactions, bindings between exchanges, dead
+//! letters) it refuses by name.
 //!
-//! Memory is bounded by [`Limits`], before login and after.
+//! Memory is bounded by [`Limits`], before login and after, and one connection
+//! cannot take what others need.
 //!
 //! ```no_run
 //! use mig_relay::{Listener, Password, Relay, RelayConfig, User, topology};
@@ -27,8 +30,10 @@
 
 mod accounts;
 mod admission;
+mod alarms;
 mod body_memory;
 mod broker;
+mod certificate_name;
 mod channel;
 mod clock;
 mod codec;
@@ -46,12 +51,16 @@ mod permissions;
 mod persistence;
 mod queue;
 mod relay;
+mod report;
+mod revocation;
+mod routing;
 mod shared;
 mod stats;
 mod tls;
 pub mod topology;
+mod vhost;
 
-pub use config::{Listener, RelayConfig, User};
+pub use config::{CertificateName, External, Grant, Listener, RelayConfig, User};
 pub use error::RelayError;
 pub use limits::Limits;
 pub use password::Password;

@@ -51,11 +51,21 @@ pub struct Limits {
     /// Bytes of accepted bodies kept in memory until they are delivered and
     /// written; bodies beyond are on disk only.
     pub body_memory_bytes: usize,
+    /// Bytes that queued messages may take in memory in all, with their
+    /// properties and what keeps them in order; publishers wait beyond, until
+    /// consumers have made room.
+    pub memory_high_bytes: u64,
+    /// Bytes that must be free on the disk of the store; publishers wait while
+    /// there are fewer. Zero does not look.
+    pub disk_free_bytes: u64,
     /// Bytes of bodies on disk; further publications that need it are refused.
     pub max_stored_bytes: u64,
     /// Bytes of bodies being received or not yet committed, over all
     /// connections; publishers wait beyond.
     pub max_inflight_bytes: usize,
+    /// Of those, how many may come from one connection, or one message: others
+    /// do not wait behind a flood.
+    pub max_inflight_bytes_per_connection: usize,
     /// Time a client may take to send one frame, and one message's body.
     pub content_timeout: Duration,
     /// Bytes of deliveries buffered for one connection whose socket is not
@@ -94,8 +104,11 @@ impl Default for Limits {
             max_consumers_per_channel: 1024,
             max_unacked_per_channel: 10_000,
             body_memory_bytes: 8 * 1024 * 1024,
+            memory_high_bytes: 512 * 1024 * 1024,
+            disk_free_bytes: 50_000_000,
             max_stored_bytes: 8 * 1024 * 1024 * 1024,
             max_inflight_bytes: 64 * 1024 * 1024,
+            max_inflight_bytes_per_connection: 4 * 1024 * 1024,
             content_timeout: Duration::from_secs(120),
             delivery_buffer_bytes: 64 * 1024,
             reply_buffer_bytes: 64 * 1024,

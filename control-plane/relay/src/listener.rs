@@ -1,6 +1,7 @@
 //! Accepts connections and lets in as many as the limits allow.
 
 use crate::admission::{Admission, Seat};
+use crate::certificate_name::account_name;
 use crate::connection::{self, Stop};
 use crate::shared::Shared;
 use crate::stats::count;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Timeout, timeout_at};
+use tokio_rustls::server::TlsStream;
 use tokio_rustls::{Accept, TlsAcceptor};
 
 /// Dropped by the last task that is done.
@@ -65,7 +67,7 @@ impl Door {
             let _alive = alive;
             tune_socket(&stream);
             match tls {
-                None => connection::serve(shared, stream, seat, login_by, stop).await,
+                None => connection::serve(shared, stream, seat, login_by, None, stop).await,
                 Some(acceptor) => {
                     let accepted = tokio::select! {
                         accepted = accept(&acceptor, stream, login_by) => accepted,
@@ -73,7 +75,11 @@ impl Door {
                     };
                     match accepted {
                         Ok(Ok(stream)) => {
-                            Box::pin(connection::serve(shared, stream, seat, login_by, stop)).await;
+                            let certified = certified(&shared, &stream);
+                            Box::pin(connection::serve(
+                                shared, stream, seat, login_by, certified, stop,
+                            ))
+                            .await;
                         }
                         Ok(Err(error)) => {
                             tracing::info!(%error, "A TLS handshake with the relay failed.");
@@ -94,6 +100,16 @@ fn accept(
     login_by: Instant,
 ) -> Pin<Box<Timeout<Accept<TcpStream>>>> {
     Box::pin(timeout_at(login_by, acceptor.accept(stream)))
+}
+
+/// The account that the client's certificate stands for, where that counts.
+fn certified(shared: &Shared, stream: &TlsStream<TcpStream>) -> Option<String> {
+    let kind = shared.doors.certificates?;
+    let name = account_name(stream.get_ref().1.peer_certificates()?.first()?, kind);
+    if name.is_none() {
+        tracing::info!(?kind, "A client's certificate has no name to log in with.");
+    }
+    name
 }
 
 fn tune_socket(stream: &TcpStream) {

@@ -19,6 +19,8 @@ const MAX_ITERATIONS: u32 = 10_000_000;
 pub enum Password {
     /// As in a configuration file that only the relay can read.
     Plain(String),
+    /// None: only a certificate lets in.
+    None,
     /// Salted and hashed.
     Hashed {
         /// Rounds of PBKDF2.
@@ -82,7 +84,7 @@ impl Password {
     /// The text that [`Password::parse`] reads; `None` for a plain password.
     pub fn hashed_text(&self) -> Option<String> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::None => None,
             Self::Hashed {
                 iterations,
                 salt,
@@ -100,6 +102,7 @@ impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Plain(_) => "Password::Plain(…)",
+            Self::None => "Password::None",
             Self::Hashed { .. } => "Password::Hashed(…)",
         })
     }
@@ -155,6 +158,10 @@ impl PasswordCheck {
         expected: Option<Password>,
         given: String,
     ) -> bool {
+        if given.is_empty() {
+            // As RabbitMQ: an empty password is none, whatever is configured.
+            return false;
+        }
         let (iterations, salt, hash, exists) = match expected {
             Some(Password::Plain(expected)) => return self.same(&given, &self.tag(&expected)),
             Some(Password::Hashed {
@@ -162,7 +169,7 @@ impl PasswordCheck {
                 salt,
                 hash,
             }) => (iterations, salt, hash, true),
-            None => (DEFAULT_ITERATIONS, vec![0; 16], [0; 32], false),
+            Some(Password::None) | None => (DEFAULT_ITERATIONS, vec![0; 16], [0; 32], false),
         };
         let known = self.known.lock().ok().and_then(|k| k.get(&user).copied());
         if known.is_some_and(|known| self.same(&given, &known)) {
@@ -234,5 +241,8 @@ mod tests {
             assert!(!verify("u", expected, "").await);
         }
         assert!(!verify("nobody", None, "secret").await);
+        for expected in [Password::Plain(String::new()), Password::None] {
+            assert!(!verify("empty", Some(expected), "").await);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::accounts::Accounts;
 use crate::admission::Admission;
+use crate::alarms::Alarms;
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::{Listener, RelayConfig};
@@ -9,9 +10,11 @@ use crate::error::RelayError;
 use crate::frame_guard::MINIMUM_FRAME_MAX;
 use crate::limits::Limits;
 use crate::listener::Door;
-use crate::persistence::{Op, StoreThread};
-use crate::shared::Shared;
+use crate::persistence::{Op, OpenStore, StoreThread};
+use crate::report::report;
+use crate::shared::{Doors, Shared};
 use crate::stats::{Counters, Stats};
+use crate::vhost::Vhosts;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -32,7 +35,9 @@ impl Relay {
     /// Names what of the configuration cannot be used and how to mend it.
     pub async fn start(config: RelayConfig) -> Result<RelayHandle, RelayError> {
         check_limits(&config.limits)?;
-        let accounts = Accounts::new(&config.users)?;
+        let vhosts = Vhosts::new(&config.vhost, &config.vhosts);
+        let external = config.external.as_ref();
+        let accounts = Accounts::new(&config.users, &config.grants, &vhosts, external)?;
         let listeners = listen(&config.listeners).await?;
         let clock = Clock::start();
         let counters = Arc::new(Counters::default());
@@ -41,23 +46,42 @@ impl Relay {
         let path = config.database;
         let now = clock.now();
         let counted = Arc::clone(&counters);
-        let opened = tokio::task::spawn_blocking(move || StoreThread::open(&path, now, counted));
+        let alarms = Alarms::new(Arc::clone(&counters));
+        let raised = Arc::clone(&alarms);
+        let main = Arc::clone(vhosts.main());
+        let least_free = limits.disk_free_bytes;
+        let opened = tokio::task::spawn_blocking(move || {
+            StoreThread::open(OpenStore {
+                path: &path,
+                vhost: &main,
+                now,
+                least_free,
+                counters: counted,
+                alarms: raised,
+            })
+        });
         let (store, loaded) = opened
             .await
             .map_err(|error| RelayError::StoreFailed(error.to_string()))??;
 
         let mut broker = Broker::new(
-            &config.vhost,
+            vhosts.names(),
             Arc::clone(&limits),
             store.storage().clone(),
             Arc::clone(&counters),
+            Arc::clone(&alarms),
         );
         broker.restore(loaded, now);
         let shared = Arc::new(Shared::new(
             broker,
-            accounts,
+            Doors {
+                accounts,
+                vhosts,
+                certificates: config.external.map(|external| external.name),
+            },
             Arc::clone(&limits),
             counters,
+            alarms,
             clock,
         ));
         let weak = Arc::downgrade(&shared);
@@ -84,7 +108,9 @@ impl Relay {
             tokio::spawn(door.serve());
         }
         let timekeeper = Arc::clone(&shared);
-        let timer = tokio::spawn(async move { timekeeper.keep_time().await });
+        let timer = tokio::spawn(async move {
+            tokio::join!(timekeeper.keep_time(), report(&timekeeper));
+        });
         Ok(RelayHandle {
             shared,
             addresses,
@@ -136,6 +162,9 @@ fn check_limits(limits: &Limits) -> Result<(), RelayError> {
             "max_message_bytes",
             "must not exceed max_inflight_bytes, or the largest message never gets through",
         );
+    }
+    if limits.max_inflight_bytes_per_connection == 0 {
+        return wrong("max_inflight_bytes_per_connection", "must be at least 1");
     }
     Ok(())
 }

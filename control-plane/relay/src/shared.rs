@@ -1,20 +1,31 @@
 //! What every task of a relay can reach.
 
 use crate::accounts::Accounts;
+use crate::alarms::Alarms;
 use crate::broker::Broker;
 use crate::clock::Clock;
+use crate::config::CertificateName;
 use crate::limits::Limits;
 use crate::persistence::Storage;
 use crate::stats::Counters;
+use crate::vhost::Vhosts;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+/// Who may come in, and where to.
+pub(crate) struct Doors {
+    pub accounts: Accounts,
+    pub vhosts: Vhosts,
+    /// Which name of a certificate is as good as a password, if any is.
+    pub certificates: Option<CertificateName>,
+}
+
 /// See the module.
 pub(crate) struct Shared {
-    pub vhost: Arc<str>,
+    pub doors: Doors,
     pub limits: Arc<Limits>,
-    pub accounts: Accounts,
+    pub alarms: Arc<Alarms>,
     pub counters: Arc<Counters>,
     pub storage: Storage,
     pub clock: Clock,
@@ -31,14 +42,15 @@ pub(crate) struct Shared {
 impl Shared {
     pub fn new(
         broker: Broker,
-        accounts: Accounts,
+        doors: Doors,
         limits: Arc<Limits>,
         counters: Arc<Counters>,
+        alarms: Arc<Alarms>,
         clock: Clock,
     ) -> Self {
         Self {
-            vhost: Arc::clone(&broker.vhost),
-            accounts,
+            doors,
+            alarms,
             counters,
             storage: broker.storage.clone(),
             clock,
@@ -96,7 +108,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    fn new(bytes: usize) -> Self {
+    pub fn new(bytes: usize) -> Self {
         let units = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).max(1);
         Self {
             semaphore: Arc::new(Semaphore::new(units as usize)),
@@ -124,5 +136,40 @@ impl Budget {
     ) -> impl Future<Output = Option<OwnedSemaphorePermit>> + Send + 'static {
         let share = Arc::clone(&self.semaphore).acquire_many_owned(self.units(bytes));
         async move { share.await.ok() }
+    }
+}
+
+/// A publication's share of what may be in flight: of its connection's, and of
+/// everybody's.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    _own: OwnedSemaphorePermit,
+    _all: OwnedSemaphorePermit,
+}
+
+impl InFlight {
+    /// A share at once, if there is one.
+    pub fn try_take(own: &Budget, all: &Budget, bytes: u64) -> Option<Self> {
+        Some(Self {
+            _own: own.try_take(bytes)?,
+            _all: all.try_take(bytes)?,
+        })
+    }
+
+    /// A share when there is one. Who has much in flight already waits for
+    /// itself first, before it stands in anybody's way.
+    pub fn take(
+        own: &Budget,
+        all: &Budget,
+        bytes: u64,
+    ) -> impl Future<Output = Option<Self>> + Send + 'static {
+        let own = own.take(bytes);
+        let all = all.take(bytes);
+        async move {
+            Some(Self {
+                _own: own.await?,
+                _all: all.await?,
+            })
+        }
     }
 }

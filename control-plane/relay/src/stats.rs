@@ -28,6 +28,10 @@ macro_rules! counters {
             pub body_memory_bytes: u64,
             /// Bytes of bodies on disk now.
             pub stored_bytes: u64,
+            /// Bytes that queued messages take in memory now, roughly.
+            pub queued_memory_bytes: u64,
+            /// What runs short now: memory, disk, both, or nothing.
+            pub alarms: u64,
         }
 
         impl Counters {
@@ -73,6 +77,12 @@ counters! {
     deleted,
     /// Commits of the store that failed.
     store_failures,
+    /// Publications that had to wait because memory or disk ran short.
+    blocked,
+    /// Times that messages took all the memory they may.
+    memory_alarms,
+    /// Times that the store's disk had too little room.
+    disk_alarms,
 }
 
 /// Adds one.

@@ -2,8 +2,10 @@
 //! certificates are let in.
 
 use crate::error::RelayError;
+use crate::revocation::Revocation;
 use rustls::RootCertStore;
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::{Path, PathBuf};
@@ -18,6 +20,9 @@ pub struct TlsFiles {
     pub key: Vec<u8>,
     /// Certificates of the authority that signs client certificates.
     pub client_authority: Vec<u8>,
+    /// File with the authority's list of revoked certificates, PEM. It is read
+    /// again when it changes; connections that stand are not ended by it.
+    pub revoked: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for TlsFiles {
@@ -42,6 +47,7 @@ impl TlsFiles {
             certificate: read(certificate)?,
             key: read(key)?,
             client_authority: read(authority)?,
+            revoked: None,
         })
     }
 
@@ -69,12 +75,13 @@ impl TlsFiles {
                 .map_err(|error| tls("the client authority", &error))?;
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = WebPkiClientVerifier::builder_with_provider(
-            Arc::new(authorities),
-            Arc::clone(&provider),
-        )
-        .build()
-        .map_err(|error| tls("the client authority", &error))?;
+        let authorities = Arc::new(authorities);
+        let verifier: Arc<dyn ClientCertVerifier> = match &self.revoked {
+            Some(list) => Arc::new(Revocation::new(authorities, Arc::clone(&provider), list)?),
+            None => WebPkiClientVerifier::builder_with_provider(authorities, Arc::clone(&provider))
+                .build()
+                .map_err(|error| tls("the client authority", &error))?,
+        };
         let key = PrivateKeyDer::from_pem_slice(&self.key)
             .map_err(|error| tls("the private key", &error))?;
         let mut config = rustls::ServerConfig::builder_with_provider(provider)
@@ -107,6 +114,7 @@ mod tests {
             certificate: Vec::new(),
             key: Vec::new(),
             client_authority: Vec::new(),
+            revoked: None,
         };
         assert_eq!(
             empty.server_config().expect_err("nothing").to_string(),

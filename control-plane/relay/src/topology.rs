@@ -2,7 +2,8 @@
 //!
 //! Schedulers declare both exchanges and the two queues for what agents send;
 //! each agent declares its own queue and binds it. Binding keys are the queues'
-//! names.
+//! names. Workers declare queues named `migevent.worker.NAME` and bind them to
+//! the events they want.
 
 use crate::permissions::PermissionPatterns;
 
@@ -12,6 +13,8 @@ pub const VHOST: &str = "mig";
 pub const TO_AGENTS: &str = "toagents";
 /// Durable direct exchange for results and heartbeats.
 pub const TO_SCHEDULERS: &str = "toschedulers";
+/// Durable topic exchange for events that workers may be interested in.
+pub const TO_WORKERS: &str = "toworkers";
 /// Durable queue, and binding key, of results.
 pub const RESULTS: &str = "mig.agt.results";
 /// Durable queue, and binding key, of heartbeats.
@@ -20,6 +23,9 @@ pub const HEARTBEATS: &str = "mig.agt.heartbeats";
 pub const AGENT_USER: &str = "agent";
 /// Account of the schedulers.
 pub const SCHEDULER_USER: &str = "scheduler";
+
+/// Account of the workers.
+pub const WORKER_USER: &str = "worker";
 
 /// The durable queue, and binding key, of one agent's commands.
 pub fn agent_queue(queueloc: &str) -> String {
@@ -43,5 +49,15 @@ pub fn scheduler_permissions() -> PermissionPatterns {
         configure: r"^(toagents|toschedulers|toworkers|mig\.agt\..*)$".into(),
         write: r"^(toagents|toworkers|mig\.agt\.(heartbeats|results))$".into(),
         read: r"^(toagents|toschedulers|toworkers|mig\.agt\.(heartbeats|results))$".into(),
+    }
+}
+
+/// What the workers' account may do: declare its own queues, bind them to the
+/// events, read them.
+pub fn worker_permissions() -> PermissionPatterns {
+    PermissionPatterns {
+        configure: r"^migevent\..*$".into(),
+        write: r"^migevent(|\..*)$".into(),
+        read: r"^(toworkers|migevent\..*)$".into(),
     }
 }

@@ -13,11 +13,11 @@ use crate::start::Shared;
 
 /// How many actions are claimed at a time.
 const CLAIMED_AT_ONCE: u32 = 64;
-/// Claims of another scheduler older than this were abandoned.
-const ABANDONED_AFTER: Duration = Duration::from_secs(60);
 /// A deadline further away is looked at again after this time, because the
 /// clock may have been set or the machine been asleep.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// Times that the database fails over a target before its action is given up.
+const MOST_REFUSALS: u32 = 5;
 /// A deadline that has passed already is not looked at more often than this.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(2);
 
@@ -34,7 +34,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
                 backoff.reset();
                 deadline.map(|deadline| {
                     let left = deadline.since(shared.now());
-                    left.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
+                    left.clamp(SHORTEST_SLEEP, longest_sleep(&shared))
                 })
             }
             Err(error) => {
@@ -57,6 +57,19 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     }
 }
 
+/// Also how long it takes until what another scheduler claimed and left is seen;
+/// as long as something is claimed there is a deadline, that of its expiry.
+fn longest_sleep(shared: &Shared) -> Duration {
+    if shared.config.sole {
+        LONGEST_SLEEP
+    } else {
+        shared
+            .config
+            .abandoned_after
+            .clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
+    }
+}
+
 /// An error with everything that led to it, on one line.
 pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -69,49 +82,83 @@ pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// What the original writes for `logactions`.
+fn log_commands(action: &Action, agents: &[Agent], commands: &[NewCommand]) {
+    for (agent, command) in agents.iter().zip(commands) {
+        tracing::info!(
+            action = action.id.0,
+            command = command.id.0,
+            r#"Agent action: agent="{}" loader="" name="{}""#,
+            agent.name.escape_debug(),
+            action.name.escape_debug()
+        );
+    }
+}
+
 struct Planner<'a> {
     shared: &'a Shared,
     /// Claimed, but not started because the store failed; tried again.
-    held: Vec<Action>,
+    held: Vec<Held>,
+}
+
+/// An action that was claimed.
+struct Held {
+    action: Action,
+    /// How often the database failed over its target.
+    refused: u32,
 }
 
 impl Planner<'_> {
     /// Everything there is to do now; answers when there is something next.
     async fn round(&mut self) -> StoreResult<Option<Time>> {
         self.expire().await?;
-        self.start_held().await?;
+        let held = std::mem::take(&mut self.held);
+        let mut outcome = self.start_all(held).await;
+        if let Err(away @ StoreError::Unreachable { .. }) = outcome {
+            return Err(away);
+        }
         loop {
-            self.held = self.claim().await?;
-            if self.held.is_empty() {
+            let mut claimed = self.claim().await?;
+            if claimed.is_empty() {
                 break;
             }
-            self.start_held().await?;
+            // With several schedulers, what is held for long is claimed again.
+            claimed.retain(|action| self.held.iter().all(|held| held.action.id != action.id));
+            let claimed = claimed
+                .into_iter()
+                .map(|action| Held { action, refused: 0 });
+            outcome = outcome.and(self.start_all(claimed.collect()).await);
         }
         self.shared.outbox.notify_one();
+        outcome?;
         self.shared.store.next_deadline(self.shared.now()).await
     }
 
-    /// Starts what is held. One action that fails does not keep the others
-    /// waiting; it stays held.
-    async fn start_held(&mut self) -> StoreResult<()> {
+    /// Starts actions. One that fails keeps neither the others waiting nor those
+    /// still to be claimed; it is held. So are all the rest once the database is
+    /// away, for which each would wait in turn.
+    async fn start_all(&mut self, all: Vec<Held>) -> StoreResult<()> {
         let mut outcome = Ok(());
-        let mut left = Vec::new();
-        for action in std::mem::take(&mut self.held) {
-            match self.start(&action).await {
+        let mut all = all.into_iter();
+        while let Some(mut held) = all.next() {
+            match self.start(&mut held).await {
                 Ok(()) => {}
                 Err(StoreError::Corrupt { what, reason }) => {
                     // Trying again would not help.
                     let reason = format!("{what} cannot be read: {reason}");
-                    tracing::error!(action = action.id.0, "{reason}.");
-                    outcome = outcome.and(self.invalidate(action.id, &reason).await);
+                    tracing::error!(action = held.action.id.0, "{reason}.");
+                    outcome = outcome.and(self.invalidate(held.action.id, &reason).await);
                 }
                 Err(error) => {
-                    left.push(action);
+                    self.held.push(held);
+                    if matches!(error, StoreError::Unreachable { .. }) {
+                        self.held.extend(all);
+                        return Err(error);
+                    }
                     outcome = Err(error);
                 }
             }
         }
-        self.held = left;
         outcome
     }
 
@@ -136,13 +183,14 @@ impl Planner<'_> {
 
     async fn claim(&self) -> StoreResult<Vec<Action>> {
         let now = self.shared.now();
-        // Nothing is held when this is called. So if there is no other
-        // scheduler, whatever is claimed was claimed by one that died, or by us
-        // in a call whose answer got lost.
-        let abandoned_before = if self.shared.config.sole {
+        // If nothing is held and there is no other scheduler, whatever is claimed
+        // was claimed by one that died, or by us in a call whose answer got lost.
+        let abandoned_before = if !self.shared.config.sole {
+            now - self.shared.config.abandoned_after
+        } else if self.held.is_empty() {
             now
         } else {
-            now - ABANDONED_AFTER
+            Time::FAR_PAST
         };
         let claim = Claim {
             now,
@@ -153,17 +201,27 @@ impl Planner<'_> {
     }
 
     /// Creates the commands of one claimed action, or marks it invalid.
-    async fn start(&self, action: &Action) -> StoreResult<()> {
+    async fn start(&self, held: &mut Held) -> StoreResult<()> {
         let shared = self.shared;
+        let action = &held.action;
         let now = shared.now();
         let target = match Target::parse(&action.target) {
             Ok(target) => target,
             Err(error) => return self.invalidate(action.id, &error.to_string()).await,
         };
-        let agents = shared
-            .store
-            .agents_by_target(&target, now, u32::MAX)
-            .await?;
+        let agents = match shared.store.agents_by_target(&target, now, u32::MAX).await {
+            Ok(agents) => agents,
+            // The database is there: it may be this target that takes too long.
+            Err(error @ StoreError::Database { .. }) => {
+                held.refused += 1;
+                if held.refused < MOST_REFUSALS {
+                    return Err(error);
+                }
+                let reason = format!("its target cannot be evaluated: {}", causes(&error));
+                return self.invalidate(action.id, &reason).await;
+            }
+            Err(error) => return Err(error),
+        };
         if agents.is_empty() {
             return self
                 .invalidate(
@@ -186,6 +244,9 @@ impl Planner<'_> {
                     "The action is in flight with {} commands.",
                     start.commands.len()
                 );
+                if shared.config.log_commands {
+                    log_commands(action, &agents, &start.commands);
+                }
                 shared.changes.changed(action.id);
                 // Publication need not wait for the other actions of this round.
                 shared.outbox.notify_one();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mig_protocol::{Clock, Limits, SystemClock};
 
+use crate::events::EventsConfig;
 use crate::whitelist::Whitelist;
 
 /// How the scheduler works; defaults are the values of the original's sample.
@@ -24,11 +25,21 @@ pub struct SchedulerConfig {
     /// Finished actions and vanished agents older than this are deleted; `None`
     /// keeps everything.
     pub retention: Option<Duration>,
+    /// Of what type the queues of answers and heartbeats are on the relay.
+    pub queues: QueueKind,
     /// Agents whose heartbeats are accepted; `None` accepts all.
     pub whitelist: Option<Arc<Whitelist>>,
+    /// One line of the log for each command.
+    pub log_commands: bool,
+    /// Events for workers, on the exchange `toworkers`; `None` for none.
+    pub events: Option<EventsConfig>,
     /// This is the only scheduler of the database, so what is claimed and not
     /// held by it was abandoned and is taken up at once.
     pub sole: bool,
+    /// When it is not: silence after which another scheduler is gone, and what
+    /// it had claimed or held is taken over. The clocks of schedulers may not
+    /// differ by more.
+    pub abandoned_after: Duration,
     /// Largest answer accepted from an agent, in bytes.
     pub max_answer: usize,
     /// Where the time comes from.
@@ -44,13 +55,52 @@ impl SchedulerConfig {
             heartbeat_frequency: Duration::from_secs(5 * 60),
             periodic: Duration::from_secs(87),
             retention: None,
+            queues: QueueKind::Classic,
             whitelist: None,
+            events: None,
+            log_commands: false,
             sole: true,
+            abandoned_after: Duration::from_secs(60),
             max_answer: Limits::COMMAND.bytes,
             clock: Arc::new(SystemClock),
         }
     }
 }
+
+/// How a relay keeps a queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum QueueKind {
+    /// On one node, as the original declares it; every relay can do that.
+    #[default]
+    Classic,
+    /// Replicated over the nodes of a RabbitMQ cluster (3.10 or later).
+    Quorum,
+}
+
+impl fmt::Display for QueueKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            QueueKind::Classic => "classic",
+            QueueKind::Quorum => "quorum",
+        })
+    }
+}
+
+impl std::str::FromStr for QueueKind {
+    type Err = UnknownQueueKind;
+
+    fn from_str(text: &str) -> Result<QueueKind, UnknownQueueKind> {
+        [QueueKind::Classic, QueueKind::Quorum]
+            .into_iter()
+            .find(|kind| kind.to_string() == text)
+            .ok_or_else(|| UnknownQueueKind(text.to_owned()))
+    }
+}
+
+/// The name of no type of queues.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no type of queues; write `classic` or `quorum`")]
+pub struct UnknownQueueKind(pub String);
 
 /// Where the relay is and how to log in.
 #[derive(Clone)]

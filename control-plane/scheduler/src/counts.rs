@@ -25,6 +25,8 @@ macro_rules! counts {
 counts! {
     /// Connections to the relay that were established.
     connections,
+    /// Times the relay took no more commands for want of memory or disk.
+    relay_blocked,
     /// Actions set in flight.
     actions_started,
     /// Actions that became invalid.
@@ -55,6 +57,12 @@ counts! {
     heartbeats_malformed,
     /// Heartbeats dropped because they are old or the agent is not on the whitelist.
     heartbeats_refused,
+    /// Events the relay accepted, whether a worker wants them or not.
+    events_published,
+    /// Times the relay did not let this account publish events.
+    events_refused,
+    /// Events dropped because the relay was gone, too slow, or refuses them.
+    events_dropped,
 }
 
 impl CountsSnapshot {

@@ -13,13 +13,17 @@ mod actions;
 mod backoff;
 mod config;
 mod counts;
+mod events;
 mod inbound;
 mod periodic;
+mod reach;
 mod relay;
 mod start;
 mod whitelist;
 
-pub use config::{RelayAccess, RelayTls, SchedulerConfig};
+pub use config::{QueueKind, RelayAccess, RelayTls, SchedulerConfig, UnknownQueueKind};
 pub use counts::CountsSnapshot;
+pub use events::EventsConfig;
+pub use reach::{RelayError, connect_to_relay};
 pub use start::{Scheduler, SchedulerHandle};
 pub use whitelist::{Whitelist, WhitelistError};

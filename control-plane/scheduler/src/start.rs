@@ -10,7 +10,8 @@ use tokio::task::JoinHandle;
 
 use crate::config::SchedulerConfig;
 use crate::counts::{Counts, CountsSnapshot};
-use crate::{actions, periodic, relay};
+use crate::events::Events;
+use crate::{actions, events, periodic, relay};
 
 /// What all tasks of the scheduler share.
 pub(crate) struct Shared {
@@ -20,13 +21,25 @@ pub(crate) struct Shared {
     pub(crate) wake: Wake,
     pub(crate) changes: Changes,
     pub(crate) counts: Counts,
+    /// What the other schedulers know this one as; new in each process, so that
+    /// nobody is taken for a predecessor that died.
+    pub(crate) holder: u64,
     /// Something was put into the outbox, or may be published again.
     pub(crate) outbox: Notify,
+    /// News for workers; `None` when nobody wants any.
+    pub(crate) events: Option<Events>,
     /// Whether the relay is connected and its topology declared.
     pub(crate) connected: watch::Sender<bool>,
 }
 
 impl Shared {
+    /// Tells workers, if somebody wants that.
+    pub(crate) fn tell(&self, kind: events::Kind, body: &[u8]) {
+        if let Some(events) = &self.events {
+            events.offer(&self.counts, kind, body);
+        }
+    }
+
     pub(crate) fn now(&self) -> Time {
         self.config.clock.now()
     }
@@ -47,18 +60,21 @@ impl Scheduler {
         let (stop, stopped) = watch::channel(false);
         let (connected, _) = watch::channel(false);
         let shared = Arc::new(Shared {
+            events: config.events.clone().map(Events::new),
             config,
             ids: IdSource::new(Arc::clone(&store)),
             store,
             wake,
             changes,
             counts: Counts::default(),
+            holder: rand::random::<u64>() >> 1,
             outbox: Notify::new(),
             connected,
         });
         let tasks = vec![
             tokio::spawn(actions::run(Arc::clone(&shared), stopped.clone())),
             tokio::spawn(relay::run(Arc::clone(&shared), stopped.clone())),
+            tokio::spawn(events::run(Arc::clone(&shared), stopped.clone())),
             tokio::spawn(periodic::run(Arc::clone(&shared), stopped)),
         ];
         SchedulerHandle {
@@ -88,6 +104,20 @@ impl SchedulerHandle {
         let mut connected = self.shared.connected.subscribe();
         let waiting = connected.wait_for(|connected| *connected);
         matches!(tokio::time::timeout(within, waiting).await, Ok(Ok(_)))
+    }
+
+    /// Whether the relay is connected now.
+    pub fn is_connected(&self) -> bool {
+        *self.shared.connected.borrow()
+    }
+
+    /// Waits until the relay is connected, however long that takes.
+    pub async fn reached(&self) {
+        let mut connected = self.shared.connected.subscribe();
+        if connected.wait_for(|connected| *connected).await.is_err() {
+            // The sender lives as long as this handle.
+            std::future::pending().await
+        }
     }
 
     /// Stops: takes no new work, finishes what is being stored, leaves the

@@ -230,3 +230,36 @@ async fn the_relay_may_go_away_and_come_back() {
     site.status(id, ActionStatus::Completed).await;
     assert!(site.scheduler().counts().connections >= 2);
 }
+
+#[tokio::test]
+async fn a_relay_that_says_nothing_is_given_up_and_let_go() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let mut site = Site::without_scheduler().await;
+    let mut config = site.config();
+    config.relay.port = listener.local_addr().expect("an address").port();
+    config.relay.timeout = Duration::from_millis(100);
+    site.scheduler = Some(mig_scheduler::Scheduler::start(
+        config,
+        site.store.clone(),
+        site.wake.clone(),
+        site.changes.clone(),
+    ));
+    let listening = async {
+        for _ in 0..3 {
+            let (mut silent, _) = listener.accept().await.expect("an attempt");
+            let mut said = Vec::new();
+            // It is over for the scheduler when it hangs up.
+            tokio::io::AsyncReadExt::read_to_end(&mut silent, &mut said)
+                .await
+                .expect("an end");
+            // As far as it came on a busy machine.
+            assert!(b"AMQP\0\0\x09\x01".starts_with(&said), "{said:?}");
+        }
+    };
+    tokio::time::timeout(DEADLINE, listening)
+        .await
+        .expect("every attempt ends");
+    assert!(!site.scheduler().is_connected());
+}

@@ -47,6 +47,7 @@ async fn the_scheduler_proves_itself_and_checks_the_relay() {
         certificate,
         key,
         client_authority: authority.certificate.clone().into_bytes(),
+        revoked: None,
     };
     let listener = Listener::Tls(([127, 0, 0, 1], 0).into(), files);
     let relay = start_relay_on(site.directory.path(), listener).await;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mig_protocol::{ActionStatus, CommandStatus, Id};
-use mig_scheduler::Scheduler;
-use site::flaky::Flaky;
+use mig_scheduler::{Scheduler, SchedulerConfig};
+use site::flaky::{ENDLESS, Flaky};
 use site::{DEADLINE, Site};
 
 /// More calls than a short investigation makes.
@@ -59,4 +59,44 @@ async fn investigate(call: i64, after: bool) -> bool {
     let left = site.store.outbox(Id(0), 10).await.expect("outbox");
     assert!(left.is_empty(), "call {call}: {left:?}");
     flaky.failed()
+}
+
+/// Whoever may post actions could otherwise stop those of everybody else.
+#[tokio::test]
+async fn a_target_the_database_fails_over_holds_up_nobody_and_is_given_up() {
+    for sole in [true, false] {
+        let mut site = Site::without_scheduler().await;
+        site.start_scheduler(|_| {}).await;
+        let mut agent = site.agent("one").await;
+        site.scheduler.take().expect("a scheduler").stop().await;
+        let config = SchedulerConfig {
+            sole,
+            ..site.config()
+        };
+        let store = Arc::new(Flaky::over_targets(Arc::clone(&site.store)));
+        let (wake, changes) = (site.wake.clone(), site.changes.clone());
+
+        // Stored before, so that it is always tried first.
+        let valid = Duration::from_secs(600);
+        let endless = site.post(1, &format!("name='{ENDLESS}'"), valid).await;
+        let good = site.post(2, "name='one'", valid).await;
+        let scheduler = Scheduler::start(config, store, wake, changes);
+        assert!(scheduler.connected(DEADLINE).await);
+        let (command, _) = agent.next_command().await;
+        assert_eq!(command.action.id, good);
+        agent.answer(&command, CommandStatus::Success).await;
+        site.status(good, ActionStatus::Completed).await;
+        let given_up = site.status(endless, ActionStatus::Invalid).await;
+        let reason = given_up.reason.expect("a reason");
+        assert!(
+            reason.starts_with("its target cannot be evaluated: ") && reason.contains("injected"),
+            "{reason}"
+        );
+
+        // And what comes later goes on as ever.
+        let later = site.post(3, "name='one'", valid).await;
+        let (command, _) = agent.next_command().await;
+        assert_eq!(command.action.id, later);
+        scheduler.stop().await;
+    }
 }

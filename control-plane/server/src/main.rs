@@ -6,7 +6,6 @@ mod command_line;
 mod investigators;
 mod run;
 mod settings;
-mod tls;
 
 use std::process::ExitCode;
 

@@ -7,13 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mig_api::{Api, ApiConfig, ApiHandle};
-use mig_relay::{Listener, Password, RelayConfig, RelayHandle, TlsFiles, User, topology};
-use mig_scheduler::{RelayAccess, Scheduler, SchedulerConfig, SchedulerHandle, Whitelist};
+use mig_daemons::investigators::InvestigatorError;
+use mig_daemons::tls::{TlsError, server_config};
+use mig_relay::{
+    External, Listener, Password, PermissionPatterns, RelayConfig, RelayHandle, TlsFiles, User,
+    topology,
+};
+use mig_scheduler::{
+    EventsConfig, RelayAccess, Scheduler, SchedulerConfig, SchedulerHandle, Whitelist,
+};
 use mig_store::{Changes, SqliteStore, Store, Wake};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::settings::{Settings, SettingsError};
-use crate::tls::{TlsError, server_config};
+use crate::settings::{Account, Settings, SettingsError};
 
 /// How long the scheduler may take to reach the relay in its own process.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,8 +62,8 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// A task on investigators.
-    #[error("{0}")]
-    Investigator(String),
+    #[error(transparent)]
+    Investigator(#[from] InvestigatorError),
 }
 
 /// A runtime of one thread: the work is waiting for others.
@@ -81,6 +87,7 @@ pub fn run(config: &Path) -> Result<(), StartError> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}.");
     }
+    mig_daemons::descriptors::take_all();
     runtime()?.block_on(serve(settings))
 }
 
@@ -161,6 +168,12 @@ async fn start(settings: Settings) -> Result<Server, StartError> {
     scheduling.periodic = settings.agents.periodic;
     scheduling.retention = settings.retention;
     scheduling.whitelist.clone_from(&whitelist);
+    // Events nobody may read are not worth the work.
+    scheduling.events = settings
+        .relay
+        .worker
+        .as_ref()
+        .map(|_| EventsConfig::default());
     let scheduler = Scheduler::start(
         scheduling,
         Arc::clone(&store),
@@ -208,7 +221,8 @@ fn relay_config(settings: &Settings, scheduler_password: &str) -> Result<RelayCo
     let inside = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     config.listeners.push(Listener::Plain(inside));
     if let Some((certificate, key, authority)) = &own.tls {
-        let files = TlsFiles::read(certificate, key, authority)?;
+        let mut files = TlsFiles::read(certificate, key, authority)?;
+        files.revoked.clone_from(&own.revoked);
         for address in &own.listen {
             config
                 .listeners
@@ -223,13 +237,33 @@ fn relay_config(settings: &Settings, scheduler_password: &str) -> Result<RelayCo
             password: Password::Plain(scheduler_password.to_owned()),
             permissions: topology::scheduler_permissions(),
         },
-        User {
-            name: own.agent_user.clone(),
-            password: Password::parse(&own.agent_password)?,
-            permissions: topology::agent_permissions(),
-        },
+        user(&own.agent, topology::agent_permissions())?,
     ];
+    if let Some(worker) = &own.worker {
+        config
+            .users
+            .push(user(worker, topology::worker_permissions())?);
+    }
+    config.external = own.external.map(|name| External {
+        name,
+        // Nobody but this process is the scheduler.
+        except: vec![topology::SCHEDULER_USER.to_owned()],
+    });
+    if let Some(bytes) = own.disk_free {
+        config.limits.disk_free_bytes = bytes;
+    }
     Ok(config)
+}
+
+fn user(account: &Account, permissions: PermissionPatterns) -> Result<User, StartError> {
+    Ok(User {
+        name: account.user.clone(),
+        password: match &account.password {
+            Some(password) => Password::parse(password)?,
+            None => Password::None,
+        },
+        permissions,
+    })
 }
 
 /// The scheduler's password at the relay: new in each process, known to no file.

@@ -9,14 +9,19 @@ use crate::StoreError;
 use crate::StoreResult;
 use crate::records::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey, Claim,
-    Expired, HeartbeatOutcome, IdBlock, InvestigatorUpdate, NewInvestigator, Progress, Pruned,
-    Search, Signature, StoredAction,
+    Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator, Progress,
+    Pruned, Search, Signature, StoredAction,
 };
 
 /// The memory of the control plane. Every method is one transaction: it happens
 /// completely or not at all, and survives a crash once it has returned.
 ///
 /// Times go in with nanoseconds and come out with microseconds.
+///
+/// A store that several processes share tells all of them what each of them would
+/// tell its own [`crate::Wake`] and [`crate::Changes`]: that there is new work (a
+/// stored action, commands in the outbox, commands that nobody holds any more),
+/// which action changed, and that an agent was heard of for which a command waits.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Reserves identifiers that nobody else gets, in the form of the original
@@ -75,6 +80,21 @@ pub trait Store: Send + Sync {
     /// identifier, only identifiers above `after`, at most `limit`. Commands
     /// that reached a terminal state are never among them.
     async fn outbox(&self, after: Id, limit: u32) -> StoreResult<Vec<Command>>;
+
+    /// As [`Store::outbox`], for one of several schedulers: only commands that no
+    /// other living scheduler holds. The caller holds them from now on, as long
+    /// as it calls this (with any limit, 0 among them) at least once between
+    /// `holding.abandoned_before` and `holding.now` of the others; what one that
+    /// stayed away held may be taken by anybody.
+    async fn take_outbox(
+        &self,
+        holding: &Holding,
+        after: Id,
+        limit: u32,
+    ) -> StoreResult<Vec<Command>>;
+
+    /// A scheduler holds nothing any more: it lost the relay or stops.
+    async fn release_outbox(&self, holder: u64) -> StoreResult<()>;
 
     /// Takes commands out of the outbox: the relay confirmed them. Unknown
     /// identifiers are ignored.

@@ -51,6 +51,26 @@ pub enum StoreError {
         /// Newest version known.
         known: i64,
     },
+    /// The database was written by an older version of this program, or is empty.
+    #[error(
+        "{database}: the database has schema version {found}, this program needs {needed}; run `mig-scheduler database migrate`"
+    )]
+    OlderSchema {
+        /// The database.
+        database: String,
+        /// Version in the database, 0 for none.
+        found: i64,
+        /// Version this program needs.
+        needed: i64,
+    },
+    /// The database's server cannot be reached.
+    #[error("{database} cannot be reached: {reason}")]
+    Unreachable {
+        /// The database and its server.
+        database: String,
+        /// Why.
+        reason: String,
+    },
     /// Another process holds the database.
     #[error("{path}: the database is in use by another process")]
     Busy {

@@ -10,6 +10,8 @@ mod contract;
 pub mod contract_tests;
 mod error;
 mod ids;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod records;
 mod signals;
 mod sqlite;
@@ -17,10 +19,12 @@ mod sqlite;
 pub use contract::Store;
 pub use error::{StoreError, StoreResult};
 pub use ids::IdSource;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresAccess, PostgresStore, SslMode};
 pub use records::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey,
-    ApiKeyChange, Claim, Expired, HeartbeatOutcome, IdBlock, InvestigatorUpdate, NewCommand,
-    NewInvestigator, Progress, Pruned, Search, Signature, StoredAction, VersionCount,
+    ApiKeyChange, Claim, Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate,
+    NewCommand, NewInvestigator, Progress, Pruned, Search, Signature, StoredAction, VersionCount,
 };
 pub use signals::{Changes, Wake};
 pub use sqlite::SqliteStore;

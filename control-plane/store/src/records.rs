@@ -61,6 +61,17 @@ pub struct Claim {
     pub limit: u32,
 }
 
+/// Which scheduler publishes, and when another one counts as gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holding {
+    /// The scheduler: a number that no other one has, below 2^63.
+    pub holder: u64,
+    /// The time now.
+    pub now: Time,
+    /// Schedulers not heard of since are gone.
+    pub abandoned_before: Time,
+}
+
 /// Everything needed to set an action in flight.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActionStart {

@@ -77,6 +77,9 @@ impl Default for Changes {
 }
 
 impl Changes {
+    /// Stands for all actions; no action has this identifier.
+    pub const ANY: Id = Id(0);
+
     /// A channel nobody listens to yet.
     pub fn new() -> Changes {
         // A reader that lags behind more than this looks at the store again.
@@ -87,6 +90,12 @@ impl Changes {
     pub fn changed(&self, action: Id) {
         // Nobody listening is the usual case and no error.
         let _ = self.0.send(action);
+    }
+
+    /// Says that any action may have changed: news were lost on the way. It
+    /// arrives as [`Changes::ANY`].
+    pub fn everything_changed(&self) {
+        self.changed(Changes::ANY);
     }
 
     /// Starts to listen. Subscribe before reading the store, or a change

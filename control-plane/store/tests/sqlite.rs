@@ -16,10 +16,10 @@ mod contract {
     use super::*;
 
     /// An empty store in a directory of its own.
-    fn make() -> (Arc<dyn Store>, TempDir) {
+    async fn make() -> Option<(Arc<dyn Store>, TempDir)> {
         let directory = tempfile::tempdir().expect("a directory");
         let store = SqliteStore::open(&directory.path().join("mig.db")).expect("a store");
-        (Arc::new(store), directory)
+        Some((Arc::new(store), directory))
     }
 
     mig_store::contract_tests!(make);

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 /// Largest manifest that is read, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
 
+/// Most entries of `reads`.
+pub const MAX_READS: usize = 64;
+
 /// Libraries every plugin may need without declaring them: what the C runtime
 /// and the unwinder consist of.
 pub const RUNTIME_LIBRARIES: [&str; 7] = [
@@ -40,6 +43,11 @@ pub enum ManifestError {
         "manifest: only persistent modules have the capability `{0}`; say \"persistent\": true or leave it out"
     )]
     OnlyPersistent(String),
+    /// A place in `reads` that is none.
+    #[error(
+        "manifest: `reads` has `{0}`; it takes up to 64 absolute paths without `.`, `..` and `//`"
+    )]
+    Reads(String),
     /// A version number that is not digits and dots.
     #[error("manifest: requires.{field} `{value}` is not a version like 2.34")]
     Version {
@@ -80,6 +88,10 @@ pub struct Manifest {
     /// What the sandbox must leave open for it.
     #[serde(default)]
     pub capabilities: Vec<Capability>,
+    /// Files and directories that `run` and `serve` read without the capability
+    /// to read everything: absolute paths, at most [`MAX_READS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<String>,
     /// What it expects to need.
     #[serde(default)]
     pub resources: Resources,
@@ -290,6 +302,11 @@ impl Manifest {
                 capability.as_str().to_owned(),
             ));
         }
+        let beyond = self.reads.get(MAX_READS);
+        if let Some(path) = beyond.or_else(|| self.reads.iter().find(|path| !is_place(path))) {
+            let shown = path.escape_debug().take(80).collect();
+            return Err(ManifestError::Reads(shown));
+        }
         for (field, value) in [
             ("kernel", &self.requires.kernel),
             ("glibc", &self.requires.glibc),
@@ -321,6 +338,40 @@ impl Manifest {
         self.operations.get("serve")?.parameters.as_ref()
     }
 
+    /// The files that a configuration names under keys whose schema says
+    /// `"x-mig-opens": true`; the host opens them for the module.
+    pub fn named_files(&self, configuration: &Value) -> Vec<String> {
+        let mut files = Vec::new();
+        for (section, keys) in self
+            .configuration()
+            .into_iter()
+            .flat_map(Schema::properties)
+        {
+            for (key, schema) in keys.properties() {
+                let value = &configuration[section][key];
+                match (schema.opens(), value) {
+                    (true, Value::String(path)) => files.push(path.clone()),
+                    (true, Value::Array(paths)) => {
+                        let texts = paths.iter().filter_map(Value::as_str);
+                        files.extend(texts.map(str::to_owned));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        files.retain(|path| is_place(path));
+        files
+    }
+
+    /// True when its configuration may name files that are opened for it.
+    pub fn names_files(&self) -> bool {
+        self.configuration()
+            .into_iter()
+            .flat_map(Schema::properties)
+            .flat_map(|(_, keys)| keys.properties())
+            .any(|(_, schema)| schema.opens())
+    }
+
     /// Schema of an alert of a persistent module, with its privacy classes.
     pub fn alert(&self) -> Option<&Schema> {
         self.operations.get("serve")?.result.as_ref()
@@ -345,6 +396,13 @@ impl Manifest {
     pub fn allows_library(&self, library: &str) -> bool {
         RUNTIME_LIBRARIES.contains(&library) || self.libraries.iter().any(|name| name == library)
     }
+}
+
+/// True for an absolute path that says where it leads, and not to everything.
+fn is_place(path: &str) -> bool {
+    let parts = path.strip_prefix('/').map(|rest| rest.split('/'));
+    parts.is_some_and(|mut parts| parts.all(|part| !matches!(part, "" | "." | "..")))
+        && !path.chars().any(char::is_control)
 }
 
 /// True for what may name a module.

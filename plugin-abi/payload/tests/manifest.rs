@@ -140,3 +140,64 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn files_that_are_read_are_named_one_by_one() {
+    let with = |reads: serde_json::Value| {
+        let mut value = least();
+        value["reads"] = reads;
+        Manifest::parse(value.to_string().as_bytes())
+    };
+    let manifest = with(json!(["/etc/ntp.conf", "/etc/chrony.d"])).expect("manifest");
+    assert_eq!(manifest.reads, ["/etc/ntp.conf", "/etc/chrony.d"]);
+    let many: Vec<String> = (0..65).map(|number| format!("/etc/{number}")).collect();
+    for (reads, named) in [
+        (json!(["/"]), "`/`"),
+        (json!(["etc/x"]), "`etc/x`"),
+        (json!(["/etc/x", "/etc/../root"]), "`/etc/../root`"),
+        (json!(["/etc//x"]), "`/etc//x`"),
+        (json!(["/etc/"]), "`/etc/`"),
+        (json!(["/etc/a\nb"]), "`/etc/a\\nb`"),
+        (json!([""]), "``"),
+        (json!(many), "`/etc/64`"),
+    ] {
+        let error = with(reads).expect_err(named).to_string();
+        assert!(
+            error.starts_with(&format!("manifest: `reads` has {named};")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_configuration_opens_the_files_that_its_schema_says() {
+    let mut value = least();
+    value["persistent"] = json!(true);
+    value["operations"]["serve"] = json!({"parameters": {"type": "object", "properties": {
+        "x": {"type": "object", "properties": {
+            "cafile": {"type": "string", "x-mig-opens": true},
+            "more": {"type": "array", "items": {"type": "string"}, "x-mig-opens": true},
+            "other": {"type": "string"}}}}}});
+    let manifest = Manifest::parse(value.to_string().as_bytes()).expect("manifest");
+    assert!(manifest.names_files());
+    let written = serde_json::to_vec(&manifest).expect("written");
+    assert_eq!(Manifest::parse(&written).expect("manifest"), manifest);
+    let named = |configuration: serde_json::Value| manifest.named_files(&configuration);
+    assert_eq!(
+        named(
+            json!({"x": {"cafile": "/a", "more": ["/b", "/c", 1, "relative", "/"], "other": "/d"},
+                     "y": {"cafile": "/e"}})
+        ),
+        ["/a", "/b", "/c"]
+    );
+    assert!(named(json!({})).is_empty() && named(json!(null)).is_empty());
+    value["operations"]["serve"]["parameters"]["properties"]["x"]["properties"]["cafile"]["x-mig-opens"] =
+        json!("yes");
+    let error = Manifest::parse(value.to_string().as_bytes()).expect_err("no truth value");
+    assert!(
+        error
+            .to_string()
+            .contains("`x-mig-opens` must be true or false"),
+        "{error}"
+    );
+}

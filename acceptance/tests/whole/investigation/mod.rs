@@ -8,5 +8,6 @@ mod modules;
 mod persistent;
 mod plugins;
 mod privacy;
+mod production;
 mod selection;
 mod trust;

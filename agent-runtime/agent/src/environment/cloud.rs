@@ -7,32 +7,40 @@ use std::time::Duration;
 use http::Method;
 use mig_protocol::Aws;
 
-use crate::http::Ask;
+use crate::http::{Ask, ways_to};
+use crate::proxy::Proxy;
 
 /// Where AWS keeps an instance's metadata.
 const AWS: &str = "http://169.254.169.254";
 /// Longest value taken from the metadata service.
 const MAX_VALUE: usize = 1024;
 
+/// Most time for one way to the API.
+const WAY: Duration = Duration::from_secs(5);
+
 /// The address the API sees this host under; none when it cannot be asked.
-/// Tried through each proxy, then directly.
-pub async fn public_address(api: &str, proxies: &[String]) -> Option<String> {
+/// Tried through each proxy, then directly. Whatever is not exactly an address
+/// is not one: a proxy may answer with a page of its own.
+pub async fn public_address(
+    api: &str,
+    proxies: &[Proxy],
+    authority: Option<&[u8]>,
+) -> Option<String> {
     let url = format!("{}/ip", api.trim_end_matches('/'));
-    for proxy in proxies
-        .iter()
-        .map(|proxy| Some(proxy.as_str()))
-        .chain([None])
-    {
+    for proxy in ways_to(&url, proxies) {
         let mut ask = Ask::get(&url);
-        ask.proxy = proxy;
-        ask.total = Duration::from_secs(10);
-        if let Ok((_, body)) = ask.send().await {
-            let address = std::str::from_utf8(&body)
-                .ok()
-                .and_then(|text| text.trim().parse::<IpAddr>().ok());
-            if let Some(address) = address {
-                return Some(address.to_string());
+        ask.proxy = proxy.as_ref();
+        ask.total = WAY;
+        ask.extra_ca = authority;
+        let answer = match ask.send().await {
+            Ok((_, body)) => String::from_utf8(body).unwrap_or_default(),
+            Err(error) => {
+                tracing::debug!("{url} does not tell the public address: {error}");
+                continue;
             }
+        };
+        if let Ok(address) = answer.trim().parse::<IpAddr>() {
+            return Some(address.to_string());
         }
     }
     None
@@ -160,10 +168,10 @@ mod tests {
     async fn the_public_address_is_an_address_or_nothing() {
         let base = server(|_| ok("198.51.100.9\n")).await;
         assert_eq!(
-            public_address(&base, &[]).await.as_deref(),
+            public_address(&base, &[], None).await.as_deref(),
             Some("198.51.100.9")
         );
         let base = server(|_| ok("<html>")).await;
-        assert_eq!(public_address(&base, &[]).await, None);
+        assert_eq!(public_address(&base, &[], None).await, None);
     }
 }

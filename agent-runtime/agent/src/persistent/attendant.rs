@@ -46,6 +46,9 @@ impl Attendant for Watcher {
                 self.record.alerts_dropped(name, count, &reason);
                 tracing::error!("{count} alerts of module {name} are dropped: {reason}");
             }
+            ServiceEvent::Renewed { path } => {
+                tracing::info!("module {name} is started anew: {path} was replaced");
+            }
             ServiceEvent::Ended {
                 reason,
                 again: Some(pause),

@@ -152,6 +152,12 @@ impl Slot {
             ServiceEvent::Status(status) => seen.reported = flat(status),
             ServiceEvent::AlertsDropped { count, .. } => seen.alerts_dropped += count,
             ServiceEvent::LogsLeftOut(count) => seen.lines_left_out += count,
+            ServiceEvent::Renewed { .. } => {
+                seen.pid = None;
+                seen.ready = None;
+                seen.restarts += 1;
+                seen.state = State::Starting;
+            }
             ServiceEvent::Ended { reason, again } => {
                 let now = Time::now();
                 seen.pid = None;
@@ -301,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_heartbeat_tells_of_what_is_enabled_and_how_it_does() {
-        let slot = slot();
+        let (slot, renewed) = (slot(), slot());
         assert_eq!(slot.in_heartbeat(false), None);
         slot.set(State::Misconfigured("audit.cfg: line 2: x".into()));
         let said = |privacy| slot.in_heartbeat(privacy).unwrap();
@@ -314,6 +320,14 @@ mod tests {
         assert_eq!(said(false), "running");
         slot.note(&ended("it crashed"));
         assert_eq!(said(false), "failing: it crashed");
+        // A new start for the sake of a file is no failure.
+        renewed.note(&ServiceEvent::Ready);
+        renewed.note(&ServiceEvent::Renewed {
+            path: "/etc/hosts".into(),
+        });
+        assert_eq!(renewed.in_heartbeat(false).unwrap(), "starting");
+        renewed.note(&ServiceEvent::Ready);
+        assert_eq!(renewed.in_heartbeat(false).unwrap(), "running");
         // Up again, but not yet for long.
         slot.note(&ServiceEvent::Started { pid: 8 });
         slot.note(&ServiceEvent::Ready);

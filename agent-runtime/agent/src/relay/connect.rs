@@ -10,26 +10,24 @@ use lapin::options::{
     BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions, QueueBindOptions,
     QueueDeclareOptions,
 };
-use lapin::types::FieldTable;
-use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties, Consumer};
+use lapin::protocol::AMQPSoftError;
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties, Consumer, ErrorKind};
 use nix::sys::socket::{Shutdown, shutdown};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::RelayError;
 use super::endpoint::{Endpoint, place};
 use super::stream::{RelayStream, adapt, runtime};
-use crate::http::check_tunnel;
+use crate::proxy::{Proxy, open_tunnel};
 
-/// Time for a TCP connection, and for a proxy's answer.
+/// Time for a TCP connection.
 const TCP: Duration = Duration::from_secs(5);
 /// Time for the TLS handshake.
 const TLS: Duration = Duration::from_secs(10);
 /// Time for the AMQP handshake and the declarations.
 const AMQP: Duration = Duration::from_secs(20);
-/// Longest answer of a proxy.
-const MAX_PROXY_ANSWER: usize = 4096;
 /// Exchange that carries commands.
 const TO_AGENTS: &str = "toagents";
 /// Deliveries the relay may send ahead of their acknowledgement.
@@ -38,17 +36,44 @@ const PREFETCH: u16 = 8;
 /// An open connection, ready to work.
 pub(super) struct Link {
     pub connection: Connection,
+    /// For commands and heartbeats.
     pub channel: Channel,
+    /// For answers alone: when the relay closes it, an answer is to blame.
+    pub answers: Channel,
     pub consumer: Consumer,
     /// The proxy it goes through.
     pub proxy: Option<String>,
 }
 
+/// The agent's queue on the relay.
+#[derive(Clone, Debug)]
+pub(super) struct Queue {
+    pub name: String,
+    /// Replicated over the nodes of a RabbitMQ cluster, instead of the type that
+    /// the original declares.
+    pub quorum: bool,
+}
+
+impl Queue {
+    fn kind(&self) -> &'static str {
+        if self.quorum { "quorum" } else { "classic" }
+    }
+
+    fn arguments(&self) -> FieldTable {
+        let mut arguments = FieldTable::default();
+        if self.quorum {
+            let kind = AMQPValue::LongString(self.kind().into());
+            arguments.insert("x-queue-type".into(), kind);
+        }
+        arguments
+    }
+}
+
 /// Tries the proxies in order, then the direct way; the first that works wins.
-pub(super) async fn open(endpoint: &Endpoint, queue: &str) -> Result<Link, RelayError> {
+pub(super) async fn open(endpoint: &Endpoint, queue: &Queue) -> Result<Link, RelayError> {
     let mut failures = Vec::new();
-    for proxy in endpoint.proxies.iter().map(Some).chain([None]) {
-        match open_through(endpoint, proxy, queue).await {
+    for proxy in &endpoint.ways {
+        match open_through(endpoint, proxy.as_ref(), queue).await {
             Ok(link) => return Ok(link),
             Err(error) => failures.push(match proxy {
                 Some(proxy) => format!("through {proxy}: {error}"),
@@ -64,26 +89,24 @@ pub(super) async fn open(endpoint: &Endpoint, queue: &str) -> Result<Link, Relay
 
 async fn open_through(
     endpoint: &Endpoint,
-    proxy: Option<&String>,
-    queue: &str,
+    proxy: Option<&Proxy>,
+    queue: &Queue,
 ) -> Result<Link, RelayError> {
     let authority = &endpoint.uri.authority;
     let target = place(&authority.host, authority.port);
+    let first = proxy.map_or(target.as_str(), Proxy::place);
     let reach = |source| RelayError::Network {
-        place: proxy.unwrap_or(&target).clone(),
+        place: first.to_owned(),
         source,
     };
-    let mut stream = within(TCP, TcpStream::connect(proxy.unwrap_or(&target)))
+    let mut stream = within(TCP, TcpStream::connect(first))
         .await
         .map_err(reach)?;
     stream.set_nodelay(true).map_err(reach)?;
     let handle = stream.as_fd().try_clone_to_owned().map_err(reach)?;
     let mut guard = HandshakeGuard(Some(handle));
     if let Some(proxy) = proxy {
-        let answer = within(TCP, tunnel(&mut stream, &target))
-            .await
-            .map_err(reach)?;
-        check_tunnel(&answer, proxy).map_err(|error| RelayError::Proxy(error.to_string()))?;
+        open_tunnel(&mut stream, proxy, &target).await?;
     }
     let stream = match &endpoint.tls {
         None => RelayStream::Plain(stream),
@@ -113,12 +136,19 @@ async fn open_through(
         )
         .await?;
         let channel = connection.create_channel().await?;
+        let answers = connection.create_channel().await?;
+        for channel in [&channel, &answers] {
+            channel
+                .confirm_select(ConfirmSelectOptions::default())
+                .await?;
+        }
         let consumer = prepare(&channel, queue).await?;
-        Ok::<_, lapin::Error>(Link {
+        Ok::<_, RelayError>(Link {
             connection,
             channel,
+            answers,
             consumer,
-            proxy: proxy.cloned(),
+            proxy: proxy.map(Proxy::to_string),
         })
     })
     .await;
@@ -127,28 +157,38 @@ async fn open_through(
             guard.0 = None;
             Ok(link)
         }
-        Ok(Err(error)) => Err(error.into()),
+        Ok(Err(error)) => Err(error),
         Err(_) => Err(RelayError::Silent { place: target }),
     }
 }
 
 /// Declares what an agent needs. The exchange is the scheduler's.
-async fn prepare(channel: &Channel, queue: &str) -> lapin::Result<Consumer> {
-    channel
-        .confirm_select(ConfirmSelectOptions::default())
-        .await?;
+async fn prepare(channel: &Channel, queue: &Queue) -> Result<Consumer, RelayError> {
+    let name = queue.name.as_str();
     let durable = QueueDeclareOptions {
         durable: true,
         ..QueueDeclareOptions::default()
     };
     channel
-        .queue_declare(queue.into(), durable, FieldTable::default())
-        .await?;
+        .queue_declare(name.into(), durable, queue.arguments())
+        .await
+        .map_err(|error| match error.kind() {
+            ErrorKind::ProtocolError(refusal)
+                if refusal.get_id() == AMQPSoftError::PRECONDITIONFAILED.get_id() =>
+            {
+                RelayError::Mismatch {
+                    queue: name.to_owned(),
+                    kind: queue.kind(),
+                    reason: error,
+                }
+            }
+            _ => error.into(),
+        })?;
     channel
         .queue_bind(
-            queue.into(),
+            name.into(),
             TO_AGENTS.into(),
-            queue.into(),
+            name.into(),
             QueueBindOptions::default(),
             FieldTable::default(),
         )
@@ -156,14 +196,15 @@ async fn prepare(channel: &Channel, queue: &str) -> lapin::Result<Consumer> {
     channel
         .basic_qos(PREFETCH, BasicQosOptions::default())
         .await?;
-    channel
+    let consumer = channel
         .basic_consume(
-            queue.into(),
+            name.into(),
             "".into(),
             BasicConsumeOptions::default(),
             FieldTable::default(),
         )
-        .await
+        .await?;
+    Ok(consumer)
 }
 
 /// Cuts the connection if it is not ready in time: the library would wait for a
@@ -177,17 +218,6 @@ impl Drop for HandshakeGuard {
             let _ = shutdown(socket.as_raw_fd(), Shutdown::Both);
         }
     }
-}
-
-async fn tunnel(stream: &mut TcpStream, target: &str) -> io::Result<Vec<u8>> {
-    let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    // Byte by byte: what follows belongs to the relay.
-    while !answer.ends_with(b"\r\n\r\n") && answer.len() < MAX_PROXY_ANSWER {
-        answer.push(stream.read_u8().await?);
-    }
-    Ok(answer)
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use thiserror::Error;
 use url::{Host, Url};
+
+use crate::proxy::{Proxy, ways};
 
 /// Largest AMQP frame asked for. The library keeps two buffers of 32 frames, so
 /// this decides what an idle agent weighs; a broker may insist on 8 KiB.
@@ -26,6 +28,9 @@ pub enum EndpointError {
     /// TLS without certificates.
     #[error("`relay` in [agent] is amqps, which needs `ca`, `cert` and `key` in [certs]")]
     Certificates,
+    /// A login by certificate without TLS.
+    #[error("`relayauth` in [agent] is certificate, which needs an amqps address in `relay`")]
+    PlainLogin,
     /// Certificates that are none.
     #[error("`{key}` in [certs] cannot be used: {reason}")]
     Certificate {
@@ -42,8 +47,8 @@ pub struct Endpoint {
     pub(super) uri: AMQPUri,
     /// Where TLS is spoken: with what, and to whom.
     pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
-    /// `host:port` of proxies to try, in order, before going directly.
-    pub(super) proxies: Vec<String>,
+    /// The ways to try, in order; `None` is the direct one.
+    pub(super) ways: Vec<Option<Proxy>>,
 }
 
 /// PEM texts for a connection over TLS.
@@ -97,7 +102,7 @@ impl Endpoint {
     pub fn new(
         relay: &str,
         certificates: Option<Certificates>,
-        proxies: &[String],
+        proxies: &[Proxy],
         heartbeat: u64,
     ) -> Result<Self, EndpointError> {
         let url = Url::parse(relay).map_err(|error| EndpointError::Url(error.to_string()))?;
@@ -134,12 +139,22 @@ impl Endpoint {
                 Some((Arc::new(certificates.client_config()?), name))
             }
         };
-        let environment = environment_proxy(&uri.authority.host, |name| std::env::var(name).ok());
-        Ok(Self {
-            uri,
-            tls,
-            proxies: proxies.iter().cloned().chain(environment).collect(),
-        })
+        // Also for amqps the environment is asked as for http, as it always was.
+        let ways = ways(proxies, "http", &uri.authority.host, uri.authority.port);
+        Ok(Self { uri, tls, ways })
+    }
+
+    /// Has the agent show its certificate alone, without user and password: the
+    /// relay takes the account from the certificate's name (SASL EXTERNAL).
+    ///
+    /// # Errors
+    /// The connection has no certificate to show.
+    pub fn with_certificate_login(mut self) -> Result<Self, EndpointError> {
+        if self.tls.is_none() {
+            return Err(EndpointError::PlainLogin);
+        }
+        self.uri.query.auth_mechanism = Some(SASLMechanism::External);
+        Ok(self)
     }
 
     /// `host:port`, for people.
@@ -155,43 +170,6 @@ pub(super) fn place(host: &str, port: u16) -> String {
     } else {
         format!("{host}:{port}")
     }
-}
-
-/// The proxy that the environment asks for, unless the host is local or
-/// excepted by `NO_PROXY`.
-fn environment_proxy(host: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let either = |upper: &str| {
-        variable(upper)
-            .or_else(|| variable(&upper.to_ascii_lowercase()))
-            .filter(|value| !value.is_empty())
-    };
-    let local = host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback());
-    let excepted = either("NO_PROXY").is_some_and(|list| {
-        list.split(',').map(str::trim).any(|entry| {
-            let entry = entry.trim_start_matches('.');
-            entry == "*"
-                || (!entry.is_empty()
-                    && (host == entry
-                        || host
-                            .strip_suffix(entry)
-                            .is_some_and(|rest| rest.ends_with('.'))))
-        })
-    });
-    if local || excepted {
-        return None;
-    }
-    let proxy = either("HTTP_PROXY")?;
-    let with_scheme = if proxy.contains("://") {
-        proxy
-    } else {
-        format!("http://{proxy}")
-    };
-    let url = Url::parse(&with_scheme).ok()?;
-    let name = url.host_str()?.trim_matches(['[', ']']).to_owned();
-    Some(place(&name, url.port_or_known_default()?))
 }
 
 #[cfg(test)]
@@ -248,6 +226,13 @@ mod tests {
     }
 
     #[test]
+    fn a_login_by_certificate_needs_tls() {
+        let plain = endpoint("amqp://h/mig").unwrap().with_certificate_login();
+        let message = plain.err().unwrap().to_string();
+        assert!(message.starts_with("`relayauth` in [agent]"), "{message}");
+    }
+
+    #[test]
     fn tls_needs_certificates() {
         let with = |certificates| Endpoint::new("amqps://u:p@h/mig", certificates, &[], 300);
         assert!(matches!(with(None), Err(EndpointError::Certificates)));
@@ -263,6 +248,10 @@ mod tests {
         };
         let endpoint = with(Some(good.clone())).unwrap();
         assert!(endpoint.tls.is_some());
+        assert_eq!(endpoint.uri.query.auth_mechanism, None);
+        let external = endpoint.clone().with_certificate_login().unwrap();
+        let mechanism = external.uri.query.auth_mechanism;
+        assert_eq!(mechanism, Some(SASLMechanism::External));
         assert_eq!(endpoint.place(), "h:5671");
         for (key, spoil) in [
             (
@@ -280,31 +269,5 @@ mod tests {
                 "{message}"
             );
         }
-    }
-
-    #[test]
-    fn the_environment_s_proxy_is_for_other_hosts() {
-        let asked = |host: &str, no_proxy: &str| {
-            environment_proxy(host, |name| match name {
-                "http_proxy" => Some("http://proxy.example.net:3128/".into()),
-                "NO_PROXY" => Some(no_proxy.into()),
-                _ => None,
-            })
-        };
-        assert_eq!(
-            asked("relay.example.net", "").as_deref(),
-            Some("proxy.example.net:3128")
-        );
-        for (host, excepted) in [
-            ("localhost", ""),
-            ("127.0.0.1", ""),
-            ("::1", ""),
-            ("relay.example.net", ".example.net"),
-            ("relay.example.net", "a, relay.example.net"),
-            ("relay.example.net", "*"),
-        ] {
-            assert_eq!(asked(host, excepted), None, "{host} {excepted}");
-        }
-        assert!(asked("badexample.net", "example.net").is_some());
     }
 }

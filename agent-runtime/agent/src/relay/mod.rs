@@ -13,6 +13,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::agent::Agent;
+use crate::proxy::TunnelError;
 pub use backoff::Backoff;
 pub use endpoint::{Certificates, Endpoint, EndpointError};
 
@@ -35,9 +36,9 @@ pub enum RelayError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// A proxy said no.
+    /// A proxy opens no tunnel.
     #[error("{0}")]
-    Proxy(String),
+    Proxy(#[from] TunnelError),
     /// TLS failed: most often a certificate that does not fit.
     #[error("no TLS with {place}: {source}")]
     Tls {
@@ -55,6 +56,19 @@ pub enum RelayError {
     /// The relay refused something or went away.
     #[error("{0}")]
     Amqp(#[from] lapin::Error),
+    /// The agent's queue is there with other properties.
+    #[error(
+        "the relay has {queue} already, and not as a {kind} queue: {reason}; set `queuetype` in \
+         [agent] to what it is there, or delete it there once it is empty"
+    )]
+    Mismatch {
+        /// The queue.
+        queue: String,
+        /// What it should be.
+        kind: &'static str,
+        /// What the relay says.
+        reason: lapin::Error,
+    },
     /// The relay stopped delivering.
     #[error("the relay closed the queue's consumer")]
     ConsumerClosed,
@@ -73,10 +87,14 @@ pub enum Ended {
 /// after a pause that grows; nothing else of the agent is disturbed by that.
 ///
 /// # Errors
-/// In check-in mode only, which tries once.
+/// In check-in mode only, when there is nothing to try again for.
 pub async fn run(agent: Arc<Agent>, endpoint: Endpoint) -> Result<Ended, RelayError> {
     let mut backoff = Backoff::default();
-    let queue = agent.identity().queue();
+    let mut reached = false;
+    let queue = connect::Queue {
+        name: agent.identity().queue(),
+        quorum: agent.settings().quorum_queue,
+    };
     loop {
         // A failure may take its time; stopping does not wait for it.
         let opened = tokio::select! {
@@ -86,6 +104,7 @@ pub async fn run(agent: Arc<Agent>, endpoint: Endpoint) -> Result<Ended, RelayEr
         let error = match opened {
             Ok(link) => {
                 backoff.succeeded();
+                reached = true;
                 tracing::info!("connected to the relay {}", endpoint.place());
                 agent.set_proxy(link.proxy.as_deref());
                 agent.set_connected(true);
@@ -98,7 +117,9 @@ pub async fn run(agent: Arc<Agent>, endpoint: Endpoint) -> Result<Ended, RelayEr
             }
             Err(error) => error,
         };
-        if agent.is_checkin() {
+        // A check-in tries once; but what it has taken up it also brings to an
+        // end, within its time.
+        if agent.is_checkin() && !(reached && agent.has_work()) {
             return Err(error);
         }
         let pause = backoff.next_pause();

@@ -26,6 +26,8 @@ const HEARTBEATS: &str = "mig.agt.heartbeats";
 const CLOSING: Duration = Duration::from_secs(2);
 /// A heartbeat that waited this many periods is worth nothing.
 const HEARTBEAT_PERIODS: u128 = 10;
+/// Longest time to live, in milliseconds, that RabbitMQ understands.
+const LONGEST_EXPIRATION: u128 = u32::MAX as u128;
 
 /// Works until the agent is over, check-in finds nothing more to do, or the
 /// connection breaks.
@@ -33,12 +35,13 @@ pub(super) async fn run(agent: &Arc<Agent>, link: Link) -> Result<Ended, RelayEr
     let Link {
         connection,
         channel,
+        answers,
         mut consumer,
         ..
     } = link;
     let ended = tokio::select! {
         ended = consume(agent, &channel, &mut consumer) => ended,
-        error = publish_answers(agent, &channel) => Err(error),
+        error = publish_answers(agent, &answers) => Err(error),
         error = publish_heartbeats(agent, &channel) => Err(error),
         () = agent.until_over() => Ok(Ended::Stopped),
     };
@@ -85,6 +88,11 @@ async fn idle(agent: &Agent) {
     }
     tokio::time::sleep(CHECKIN_IDLE).await;
     agent.until_inactive().await;
+    // Nobody would know of a check-in without a heartbeat. One to the API was
+    // tried before.
+    if !agent.settings().heartbeat_over_http {
+        agent.until_alive().await;
+    }
 }
 
 /// Takes one command in; false when the agent is stopping and it stays with the
@@ -172,11 +180,12 @@ async fn publish_heartbeats(agent: &Arc<Agent>, channel: &Channel) -> RelayError
         return std::future::pending().await;
     }
     let period = agent.settings().heartbeat;
+    let expiration = (period.as_millis() * HEARTBEAT_PERIODS).min(LONGEST_EXPIRATION);
     loop {
         let body = agent.heartbeat_record().await;
         let properties = BasicProperties::default()
             .with_content_type("text/plain".into())
-            .with_expiration((period.as_millis() * HEARTBEAT_PERIODS).to_string().into())
+            .with_expiration(expiration.to_string().into())
             .with_timestamp(timestamp());
         match publish(channel, HEARTBEATS, false, &body, properties).await {
             Ok(_) => agent.heartbeat_sent(),

@@ -13,6 +13,7 @@ use mig_host::{Limits, StoreOptions};
 use mig_logging::{LoggingError, Settings as Logging, Severity};
 use thiserror::Error;
 
+use crate::proxy::Proxy;
 use crate::relay::Certificates;
 
 /// Where the configuration is unless `-c` says otherwise.
@@ -53,8 +54,12 @@ pub struct Settings {
     pub spawn_persistent: bool,
     /// Time between looks at the environment; zero for never.
     pub refresh: Duration,
-    /// Proxies to try, `host:port`.
-    pub proxies: Vec<String>,
+    /// Proxies to try, in order.
+    pub proxies: Vec<Proxy>,
+    /// The relay takes the account from the certificate: no user, no password.
+    pub certificate_login: bool,
+    /// The agent's queue is replicated over the nodes of a RabbitMQ cluster.
+    pub quorum_queue: bool,
     /// Labels.
     pub tags: BTreeMap<String, String>,
     /// Actions remembered for the status page, 0 to 30.
@@ -161,6 +166,8 @@ impl Default for Settings {
             spawn_persistent: true,
             refresh: Duration::from_secs(300),
             proxies: Vec::new(),
+            certificate_login: false,
+            quorum_queue: false,
             tags: BTreeMap::new(),
             history: 15,
             certificates: None,
@@ -191,6 +198,12 @@ impl Settings {
             None => return Ok(Self::default()),
         };
         file::load(path)
+    }
+
+    /// The site's certificate authority, PEM, where one is configured.
+    pub fn authority(&self) -> Option<&[u8]> {
+        let certificates = self.certificates.as_ref()?;
+        Some(certificates.ca.as_slice())
     }
 
     /// Debugging: everything is logged to standard error.

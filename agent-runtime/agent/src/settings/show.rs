@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Settings;
+use crate::proxy::Proxy;
 
 impl Settings {
     /// What `-S` prints, one setting per line. The relay's password is not
@@ -20,7 +21,7 @@ impl Settings {
             ("REFRESHENV", go_duration(self.refresh)),
             ("AMQPBROKER", without_password(&self.relay)),
             ("APIURL", self.api.clone()),
-            ("PROXIES", format!("[{}]", self.proxies.join(" "))),
+            ("PROXIES", format!("[{}]", self.proxy_places().join(" "))),
             ("SOCKET", socket),
             ("HEARTBEATFREQ", go_duration(self.heartbeat)),
             ("MODULETIMEOUT", go_duration(self.module_timeout)),
@@ -42,6 +43,24 @@ impl Settings {
                     "api"
                 } else {
                     "relay"
+                }
+                .to_owned(),
+            ),
+            (
+                "RELAYAUTH",
+                if self.certificate_login {
+                    "certificate"
+                } else {
+                    "password"
+                }
+                .to_owned(),
+            ),
+            (
+                "QUEUETYPE",
+                if self.quorum_queue {
+                    "quorum"
+                } else {
+                    "classic"
                 }
                 .to_owned(),
             ),
@@ -69,6 +88,10 @@ impl Settings {
         ]
     }
 
+    fn proxy_places(&self) -> Vec<&str> {
+        self.proxies.iter().map(Proxy::place).collect()
+    }
+
     /// What the status page shows.
     pub fn for_page(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -85,7 +108,7 @@ impl Settings {
                 "unsigned plugins allowed",
                 self.modules.allow_unsigned.to_string(),
             ),
-            ("proxies", self.proxies.join(", ")),
+            ("proxies", self.proxy_places().join(", ")),
             ("heartbeat every", go_duration(self.heartbeat)),
             ("module timeout", go_duration(self.module_timeout)),
         ]

@@ -3,6 +3,9 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod api;
+pub mod proxy;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,7 +22,9 @@ use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer
 use mig_protocol::json::{parse_agent, parse_command, to_go_json};
 use mig_protocol::openpgp::{KeyFileSigner, Signer, generate_investigator_key, sign_action};
 use mig_protocol::{Action, Agent, Command, Id, Operation, Time};
-use mig_relay::{Listener, Password, Relay, RelayConfig, RelayHandle, TlsFiles, User, topology};
+use mig_relay::{
+    External, Listener, Password, Relay, RelayConfig, RelayHandle, TlsFiles, User, topology,
+};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 
@@ -114,7 +119,9 @@ impl Authority {
     /// Certificate and key, PEM.
     pub fn issue(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().unwrap();
-        let parameters = CertificateParams::new(vec![name.into()]).unwrap();
+        let mut parameters = CertificateParams::new(vec![name.into()]).unwrap();
+        let subject = &mut parameters.distinguished_name;
+        subject.push(rcgen::DnType::CommonName, name);
         let certificate = parameters.signed_by(&key, &self.issuer).unwrap();
         (certificate.pem(), key.serialize_pem())
     }
@@ -127,6 +134,11 @@ pub struct Site {
     pub tls_port: Option<u16>,
     /// Longest message the relay takes, from its next start.
     pub max_message: Option<u64>,
+    /// Accounts that log in with a certificate of their name, from the relay's
+    /// next start.
+    pub certificate_accounts: Vec<&'static str>,
+    /// Environment of agents, beside that of the test.
+    pub environment: Vec<(&'static str, String)>,
     scheduler: Option<Scheduler>,
     pub signer: KeyFileSigner,
     answers: HashMap<u64, Vec<Command>>,
@@ -157,6 +169,8 @@ impl Site {
             address: ([127, 0, 0, 1], 0).into(),
             tls_port: None,
             max_message: None,
+            certificate_accounts: Vec::new(),
+            environment: Vec::new(),
             scheduler: None,
             signer,
             answers: HashMap::new(),
@@ -254,10 +268,56 @@ impl Site {
                 permissions,
             });
         }
+        if !self.certificate_accounts.is_empty() {
+            config.external = Some(External::default());
+        }
+        for name in &self.certificate_accounts {
+            config.users.push(User {
+                name: (*name).into(),
+                password: Password::parse("never sent").unwrap(),
+                permissions: topology::agent_permissions(),
+            });
+        }
         let relay = Relay::start(config).await.unwrap();
         self.address = relay.addresses()[0];
         self.tls_port = relay.addresses().get(1).map(SocketAddr::port);
         self.relay = Some(relay);
+    }
+
+    /// Moves the site's relay to one with TLS, and returns the section of the
+    /// agent's configuration with its certificates.
+    pub async fn with_tls(&mut self, authority: &Authority) -> String {
+        self.with_tls_as("agent", authority).await
+    }
+
+    /// The same with a certificate for another name.
+    pub async fn with_tls_as(&mut self, name: &str, authority: &Authority) -> String {
+        self.stop_relay().await;
+        self.start_relay_with(Some(authority)).await;
+        self.connect_scheduler().await;
+        let (certificate, key) = authority.issue(name);
+        for (name, pem) in [
+            ("ca.crt", &authority.pem),
+            ("agent.crt", &certificate),
+            ("agent.key", &key),
+        ] {
+            std::fs::write(self.path(name), pem).unwrap();
+        }
+        format!(
+            "[certs]\nca = \"{}\"\ncert = \"{}\"\nkey = \"{}\"",
+            self.path("ca.crt").display(),
+            self.path("agent.crt").display(),
+            self.path("agent.key").display()
+        )
+    }
+
+    /// A command to the agent and its answer.
+    pub async fn exchange(&mut self) {
+        let absent = self.signed("absent", json!({}));
+        let id = 7000 + u64::from(self.next_name);
+        self.send(id, absent).await;
+        let answer = self.answer(id).await;
+        assert_eq!(answer.status, mig_protocol::CommandStatus::Failed);
     }
 
     pub async fn stop_relay(&mut self) {
@@ -353,6 +413,7 @@ impl Site {
             .args(["-f", "-c"])
             .arg(self.configuration())
             .args(words)
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())

@@ -12,6 +12,8 @@ pub(crate) struct Profile {
     pub(crate) filesystem_read: bool,
     /// Change files.
     pub(crate) filesystem_write: bool,
+    /// Read the files that its manifest or its configuration names.
+    pub(crate) named_files: bool,
     /// Sockets, and the files that name resolution reads.
     pub(crate) network: bool,
     /// Raw sockets.
@@ -46,6 +48,8 @@ impl Profile {
         Self {
             filesystem_read: needs(Capability::FilesystemRead),
             filesystem_write: needs(Capability::FilesystemWrite),
+            named_files: !manifest.reads.is_empty()
+                || (operation == Operation::Serve && manifest.names_files()),
             // Whoever enters a namespace asks there, through sockets.
             network: needs(Capability::Network) || needs(Capability::NetworkNamespaces),
             raw_network: needs(Capability::RawNetwork),
@@ -69,11 +73,22 @@ impl Profile {
     pub(crate) fn without_files(&self) -> bool {
         !(self.filesystem_read
             || self.filesystem_write
+            || self.named_files
             || self.network
             || self.process_information
             || self.trace
             || self.processes
             || self.state_directory)
+    }
+
+    /// Whether it reads nothing but single files: what is not listed for it is
+    /// closed.
+    pub(crate) fn reads_single_files(&self) -> bool {
+        (self.network || self.named_files)
+            && !(self.filesystem_read
+                || self.filesystem_write
+                || self.processes
+                || self.other_processes())
     }
 
     /// Whether it may change any file at all.

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use crate::cancel::Cancel;
 use crate::job::{Diagnosis, Ending, Job, Operation, Outcome, Progress};
 use crate::request::Request;
-use crate::sandbox::Profile;
+use crate::sandbox::{Profile, readable};
 use crate::store::{Entry, ModuleStore};
 use crate::sys::spawn::Worker;
 use crate::text::one_line;
@@ -171,6 +171,8 @@ fn parameters<'a>(job: &'a Job<'_>, manifest: &Manifest) -> Result<Cow<'a, Value
 }
 
 fn request(job: &Job<'_>, entry: &Entry, inputs: &[Vec<u8>]) -> Request {
+    let manifest = &entry.info.manifest;
+    let profile = Profile::of(manifest, job.operation);
     Request {
         module: job.module.to_owned(),
         operation: job.operation,
@@ -178,7 +180,8 @@ fn request(job: &Job<'_>, entry: &Entry, inputs: &[Vec<u8>]) -> Request {
         dynamic: !matches!(entry.info.origin, crate::store::Origin::Static),
         libraries: entry.libraries.clone(),
         limits: job.limits,
-        profile: Profile::of(&entry.info.manifest, job.operation),
+        profile,
+        readable: readable::paths(&profile, manifest.reads.clone()),
         directory: None,
         diagnose: false,
         inputs: inputs.iter().map(|input| input.len() as u64).collect(),

@@ -86,6 +86,7 @@ fn work(host: i32, statics: &[StaticModule]) -> std::io::Result<()> {
     };
     let files = confine::Files {
         module: module.as_ref().map(AsFd::as_fd),
+        readable: &request.readable,
         directory: request.directory.as_deref(),
     };
     confine::restrict(

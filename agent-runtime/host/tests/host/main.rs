@@ -15,6 +15,7 @@ mod parameters;
 mod poor_systems;
 mod printing;
 mod probe;
+mod reading;
 mod sandbox;
 mod search;
 mod service;

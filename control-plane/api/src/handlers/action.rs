@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ::http::StatusCode;
 use mig_protocol::{Id, Time};
-use mig_store::Progress;
+use mig_store::{Changes, Progress};
 use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
@@ -98,7 +98,7 @@ async fn wait_for_news(
 async fn changed(changes: &mut tokio::sync::broadcast::Receiver<Id>, id: Id) {
     loop {
         match changes.recv().await {
-            Ok(action) if action == id => return,
+            Ok(action) if action == id || action == Changes::ANY => return,
             Ok(_) => {}
             // Too many changes to keep; it may have been among them.
             Err(RecvError::Lagged(_)) => return,

@@ -69,22 +69,14 @@ pub(super) async fn accept(state: &State, call: &Call) -> ApiResult<Answer> {
         );
     }
     let agent = Agent::from(post);
-    if let Err(error) = state
-        .store
-        .record_heartbeats(std::slice::from_ref(&agent), now)
-        .await
-    {
-        tracing::error!(
-            op = call.operation.0,
-            "A heartbeat of {} could not be stored: {error}.",
-            agent.queueloc
-        );
+    let queueloc = agent.queueloc.clone();
+    if !state.heartbeats.store(agent, now).await {
         return refused(
             StatusCode::INTERNAL_SERVER_ERROR,
             "the heartbeat could not be stored".to_owned(),
         );
     }
-    state.wake.agent_seen(&agent.queueloc);
+    state.wake.agent_seen(&queueloc);
     Answer::json(StatusCode::OK, &HeartbeatAnswer { error: None })
 }
 

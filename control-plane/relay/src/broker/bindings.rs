@@ -4,6 +4,7 @@ use super::Broker;
 use crate::exception::Exception;
 use crate::persistence::Op;
 use crate::queue::QueueId;
+use crate::vhost::VhostId;
 use std::sync::Arc;
 
 impl Broker {
@@ -13,10 +14,14 @@ impl Broker {
     /// 404 when the exchange does not exist, 403 for the default exchange, 406
     /// for one binding too many.
     pub fn bind(&mut self, queue: QueueId, exchange: &str, key: &str) -> Result<bool, Exception> {
-        let name = self.exchange_to_bind(exchange)?;
+        let Some(vhost) = self.vhost_of(queue) else {
+            return Ok(false);
+        };
+        let name = self.exchange_to_bind(vhost, exchange)?;
         let most = self.limits.max_bindings_per_queue;
+        let host = &mut self.hosts[vhost.0];
         let (Some(exchange), Some(bound)) =
-            (self.exchanges.get_mut(&name), self.queues.get_mut(&queue))
+            (host.exchanges.get_mut(&name), self.queues.get_mut(&queue))
         else {
             return Ok(false);
         };
@@ -36,11 +41,7 @@ impl Broker {
         let key: Arc<str> = key.into();
         bound.bindings.push((Arc::clone(&name), Arc::clone(&key)));
         let stored = bound.is_stored() && exchange.settings.durable;
-        exchange
-            .bindings
-            .entry(Arc::clone(&key))
-            .or_default()
-            .push(queue);
+        exchange.routes.bind(&key, queue);
         if stored {
             self.storage.send(Op::Bind {
                 exchange: name,
@@ -56,7 +57,10 @@ impl Broker {
     /// # Errors
     /// As [`Broker::bind`].
     pub fn unbind(&mut self, queue: QueueId, exchange: &str, key: &str) -> Result<bool, Exception> {
-        let name = self.exchange_to_bind(exchange)?;
+        let Some(vhost) = self.vhost_of(queue) else {
+            return Ok(false);
+        };
+        let name = self.exchange_to_bind(vhost, exchange)?;
         let Some(bound) = self.queues.get_mut(&queue) else {
             return Ok(false);
         };
@@ -69,7 +73,7 @@ impl Broker {
         };
         let (name, key) = bound.bindings.remove(at);
         let stored = bound.is_stored();
-        let durable = self.forget_binding(queue, &name, &key);
+        let durable = self.forget_binding(vhost, queue, &name, &key);
         if stored && durable {
             self.storage.send(Op::Unbind {
                 exchange: name,
@@ -80,33 +84,39 @@ impl Broker {
         Ok(stored && durable)
     }
 
-    fn exchange_to_bind(&self, exchange: &str) -> Result<Arc<str>, Exception> {
+    fn vhost_of(&self, queue: QueueId) -> Option<VhostId> {
+        self.queues.get(&queue).map(|queue| queue.vhost)
+    }
+
+    fn exchange_to_bind(&self, vhost: VhostId, exchange: &str) -> Result<Arc<str>, Exception> {
         if exchange.is_empty() {
             return Err(Exception::access_refused(
                 "operation not permitted on the default exchange",
             ));
         }
-        self.find_exchange(exchange)?;
-        self.exchanges
+        self.find_exchange(vhost, exchange)?;
+        self.host(vhost)
+            .exchanges
             .name(exchange)
             .ok_or_else(|| Exception::not_found(format!("no exchange '{exchange}'")))
     }
 
     /// Takes a binding out of its exchange, which goes too if it was waiting
     /// for that. The flag says that the exchange is durable.
-    pub(super) fn forget_binding(&mut self, queue: QueueId, name: &str, key: &str) -> bool {
-        let Some(exchange) = self.exchanges.get_mut(name) else {
+    pub(super) fn forget_binding(
+        &mut self,
+        vhost: VhostId,
+        queue: QueueId,
+        name: &str,
+        key: &str,
+    ) -> bool {
+        let Some(exchange) = self.host_mut(vhost).exchanges.get_mut(name) else {
             return false;
         };
-        if let Some(bound) = exchange.bindings.get_mut(key) {
-            bound.retain(|id| *id != queue);
-            if bound.is_empty() {
-                exchange.bindings.remove(key);
-            }
-        }
+        exchange.routes.unbind(key, queue);
         let settings = exchange.settings;
-        if settings.auto_delete && exchange.bindings.is_empty() {
-            self.remove_exchange(name);
+        if settings.auto_delete && exchange.routes.is_empty() {
+            self.remove_exchange(vhost, name);
         }
         settings.durable
     }

@@ -67,7 +67,7 @@ impl Broker {
         if !queue.consumers.admits(exclusive) {
             return Err(Exception::access_refused(format!(
                 "queue '{}' in vhost '{}' in exclusive use",
-                queue.name, self.vhost
+                queue.name, self.hosts[queue.vhost.0].name
             )));
         }
         channel.consumers.insert(

@@ -103,7 +103,7 @@ impl Broker {
             self.discard(message, &entry);
         } else {
             // Whoever writes it to the socket reads and deletes it.
-            self.messages -= 1;
+            self.uncount(&entry);
             self.stored_bytes -= entry.length;
         }
     }

@@ -1,19 +1,17 @@
-//! Direct exchanges: a routing key leads to the queues bound with exactly that
-//! key.
+//! Exchanges: declaring and deleting them.
 
 use super::Broker;
 use crate::exception::Exception;
 use crate::persistence::Op;
-use crate::queue::QueueId;
+use crate::routing::{ExchangeKind, Routes};
+use crate::vhost::VhostId;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// The exchange that every server has; queues are bound to it by hand.
-const AMQ_DIRECT: &str = "amq.direct";
 
 /// What `exchange.declare` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ExchangeSettings {
+    pub kind: ExchangeKind,
     pub durable: bool,
     pub auto_delete: bool,
     /// Clients cannot publish to it.
@@ -23,23 +21,32 @@ pub(crate) struct ExchangeSettings {
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub settings: ExchangeSettings,
-    pub bindings: HashMap<Arc<str>, Vec<QueueId>>,
+    pub routes: Routes,
 }
 
-/// All exchanges but the nameless default one, which is the queues' names.
+/// The exchanges of a virtual host, but the nameless default one, which is the
+/// queues' names.
 pub(crate) struct Exchanges(HashMap<Arc<str>, Exchange>);
 
 impl Default for Exchanges {
+    /// Those that every server has.
     fn default() -> Self {
         let mut all = Self(HashMap::new());
-        all.add(
-            AMQ_DIRECT.into(),
-            ExchangeSettings {
-                durable: true,
-                auto_delete: false,
-                internal: false,
-            },
-        );
+        for kind in [
+            ExchangeKind::Direct,
+            ExchangeKind::Fanout,
+            ExchangeKind::Topic,
+        ] {
+            all.add(
+                format!("amq.{}", kind.name()).into(),
+                ExchangeSettings {
+                    kind,
+                    durable: true,
+                    auto_delete: false,
+                    internal: false,
+                },
+            );
+        }
         all
     }
 }
@@ -60,7 +67,7 @@ impl Exchanges {
     pub fn add(&mut self, name: Arc<str>, settings: ExchangeSettings) {
         self.0.entry(name).or_insert_with(|| Exchange {
             settings,
-            bindings: HashMap::new(),
+            routes: Routes::new(settings.kind),
         });
     }
 
@@ -77,9 +84,10 @@ impl Exchanges {
 impl Broker {
     /// # Errors
     /// 404 when it does not exist.
-    pub fn find_exchange(&self, name: &str) -> Result<&Exchange, Exception> {
-        self.exchanges.get(name).ok_or_else(|| {
-            Exception::not_found(format!("no exchange '{name}' in vhost '{}'", self.vhost))
+    pub fn find_exchange(&self, vhost: VhostId, name: &str) -> Result<&Exchange, Exception> {
+        let host = self.host(vhost);
+        host.exchanges.get(name).ok_or_else(|| {
+            Exception::not_found(format!("no exchange '{name}' in vhost '{}'", host.name))
         })
     }
 
@@ -90,22 +98,29 @@ impl Broker {
     /// 406 when it exists with other settings, or for one too many.
     pub fn declare_exchange(
         &mut self,
+        vhost: VhostId,
         name: &str,
         settings: ExchangeSettings,
     ) -> Result<bool, Exception> {
-        if let Some(existing) = self.exchanges.get(name) {
+        let host = self.host(vhost);
+        if let Some(existing) = host.exchanges.get(name) {
             let current = existing.settings;
             let fields = [
-                ("durable", settings.durable, current.durable),
-                ("auto_delete", settings.auto_delete, current.auto_delete),
-                ("internal", settings.internal, current.internal),
+                ("type", settings.kind.name(), current.kind.name()),
+                ("durable", text(settings.durable), text(current.durable)),
+                (
+                    "auto_delete",
+                    text(settings.auto_delete),
+                    text(current.auto_delete),
+                ),
+                ("internal", text(settings.internal), text(current.internal)),
             ];
             for (field, received, current) in fields {
                 if received != current {
                     return Err(Exception::precondition_failed(format!(
                         "inequivalent arg '{field}' for exchange '{name}' in vhost '{}': \
                          received '{received}' but current is '{current}'",
-                        self.vhost
+                        host.name
                     )));
                 }
             }
@@ -116,7 +131,7 @@ impl Broker {
                 "exchange name '{name}' contains reserved prefix 'amq.*'"
             )));
         }
-        if self.exchanges.len() >= self.limits.max_exchanges {
+        if self.exchanges() >= self.limits.max_exchanges {
             return Err(Exception::precondition_failed(format!(
                 "cannot declare exchange '{name}': the limit of {} is reached",
                 self.limits.max_exchanges
@@ -125,13 +140,20 @@ impl Broker {
         let name: Arc<str> = name.into();
         if settings.durable {
             self.storage.send(Op::PutExchange {
+                vhost: Arc::clone(&host.name),
                 name: Arc::clone(&name),
+                kind: settings.kind,
                 auto_delete: settings.auto_delete,
                 internal: settings.internal,
             });
         }
-        self.exchanges.add(name, settings);
+        self.host_mut(vhost).exchanges.add(name, settings);
         Ok(settings.durable)
+    }
+
+    /// Exchanges in all virtual hosts.
+    pub(super) fn exchanges(&self) -> usize {
+        self.hosts.iter().map(|host| host.exchanges.len()).sum()
     }
 
     /// Deletes an exchange with its bindings; one that does not exist is
@@ -139,36 +161,49 @@ impl Broker {
     ///
     /// # Errors
     /// 406 when it is in use and `if_unused` is set, 403 for a predeclared one.
-    pub fn delete_exchange(&mut self, name: &str, if_unused: bool) -> Result<bool, Exception> {
+    pub fn delete_exchange(
+        &mut self,
+        vhost: VhostId,
+        name: &str,
+        if_unused: bool,
+    ) -> Result<bool, Exception> {
         if name.starts_with("amq.") {
             return Err(Exception::access_refused(format!(
-                "exchange '{name}' cannot be deleted"
+                "deletion of system exchange '{name}' in vhost '{}' not allowed",
+                self.host(vhost).name
             )));
         }
-        let Some(exchange) = self.exchanges.get(name) else {
+        let host = self.host(vhost);
+        let Some(exchange) = host.exchanges.get(name) else {
             return Ok(false);
         };
-        if if_unused && !exchange.bindings.is_empty() {
+        if if_unused && !exchange.routes.is_empty() {
             return Err(Exception::precondition_failed(format!(
                 "exchange '{name}' in vhost '{}' in use",
-                self.vhost
+                host.name
             )));
         }
-        Ok(self.remove_exchange(name))
+        Ok(self.remove_exchange(vhost, name))
     }
 
-    pub(super) fn remove_exchange(&mut self, name: &str) -> bool {
-        let Some((name, exchange)) = self.exchanges.remove(name) else {
+    pub(super) fn remove_exchange(&mut self, vhost: VhostId, name: &str) -> bool {
+        let host = self.host_mut(vhost);
+        let vhost = Arc::clone(&host.name);
+        let Some((name, exchange)) = host.exchanges.remove(name) else {
             return false;
         };
-        for id in exchange.bindings.values().flatten() {
-            if let Some(queue) = self.queues.get_mut(id) {
+        for id in exchange.routes.bound() {
+            if let Some(queue) = self.queues.get_mut(&id) {
                 queue.bindings.retain(|(bound, _)| *bound != name);
             }
         }
         if exchange.settings.durable {
-            self.storage.send(Op::DeleteExchange(name));
+            self.storage.send(Op::DeleteExchange { vhost, name });
         }
         exchange.settings.durable
     }
+}
+
+fn text(flag: bool) -> &'static str {
+    if flag { "true" } else { "false" }
 }

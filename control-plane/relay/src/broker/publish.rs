@@ -1,19 +1,23 @@
 //! From a publisher to the queues.
 
 use super::Broker;
+use super::fairness::fits;
 use crate::body_memory::HeldBody;
 use crate::confirm::Confirm;
 use crate::exception::Exception;
 use crate::persistence::{Insert, Op};
 use crate::queue::backlog::{Entry, Envelope, Stored};
-use crate::queue::{Overflow, QueueId};
+use crate::queue::{ConnectionId, Overflow, QueueId};
+use crate::shared::InFlight;
 use crate::stats::count;
+use crate::vhost::VhostId;
 use bytes::Bytes;
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// A whole message on its way into the queues.
 pub(crate) struct Publication {
+    pub vhost: VhostId,
+    pub publisher: ConnectionId,
     pub exchange: String,
     pub routing_key: String,
     pub properties: Bytes,
@@ -23,7 +27,7 @@ pub(crate) struct Publication {
     pub body: Bytes,
     pub confirm: Option<Arc<Confirm>>,
     /// Its share of what may be in flight.
-    pub permit: Option<Arc<OwnedSemaphorePermit>>,
+    pub permit: Option<Arc<InFlight>>,
 }
 
 /// What became of it.
@@ -40,7 +44,8 @@ impl Broker {
     /// # Errors
     /// 404 when the exchange does not exist (any more).
     pub fn publish(&mut self, message: &Publication, now: u64) -> Result<Published, Exception> {
-        let (exchange, queues) = self.route(&message.exchange, &message.routing_key)?;
+        let (exchange, queues) =
+            self.route(message.vhost, &message.exchange, &message.routing_key)?;
         if queues.is_empty() {
             count(&self.counters.unroutable);
             return Ok(Published::Unroutable);
@@ -70,16 +75,22 @@ impl Broker {
         Ok(Published::Routed)
     }
 
-    fn route(&self, exchange: &str, key: &str) -> Result<(Arc<str>, Vec<QueueId>), Exception> {
+    fn route(
+        &self,
+        vhost: VhostId,
+        exchange: &str,
+        key: &str,
+    ) -> Result<(Arc<str>, Vec<QueueId>), Exception> {
+        let host = self.host(vhost);
         if exchange.is_empty() {
             return Ok((
                 "".into(),
-                self.names.get(key).copied().into_iter().collect(),
+                host.names.get(key).copied().into_iter().collect(),
             ));
         }
-        let found = self.find_exchange(exchange)?;
-        let queues = found.bindings.get(key).cloned().unwrap_or_default();
-        let name = self
+        let found = self.find_exchange(vhost, exchange)?;
+        let queues = found.routes.route(key);
+        let name = host
             .exchanges
             .name(exchange)
             .unwrap_or_else(|| exchange.into());
@@ -96,7 +107,12 @@ impl Broker {
         now: u64,
     ) -> bool {
         let length = message.body.len() as u64;
-        if self.messages >= self.limits.max_messages || !self.make_room(queue_id, length) {
+        let publisher = message.publisher;
+        let own = self.origins.of(publisher);
+        let others = self.peers.len() > 1;
+        let limits = &self.limits;
+        let room = fits(self.messages, own.messages, 1, limits.max_messages, others);
+        if !room || !self.make_room(queue_id, publisher, length) {
             return false;
         }
         let Some(queue) = self.queues.get_mut(&queue_id) else {
@@ -104,7 +120,8 @@ impl Broker {
         };
         let survives = queue.is_stored() && message.persistent;
         let to_disk = survives || body.is_none();
-        if to_disk && self.stored_bytes + length > self.limits.max_stored_bytes {
+        let most = self.limits.max_stored_bytes;
+        if to_disk && !fits(self.stored_bytes, own.bytes, length, most, others) {
             return false;
         }
         let ttl = match (message.ttl, queue.settings.message_ttl) {
@@ -114,18 +131,17 @@ impl Broker {
         let expires = ttl.map(|ttl| now.saturating_add(ttl));
         let id = self.next_message;
         self.next_message += 1;
-        queue.backlog.insert(
-            id,
-            Entry {
-                envelope: Arc::clone(envelope),
-                body,
-                length,
-                expires,
-                redelivered: false,
-                stored: if to_disk { Stored::Pending } else { Stored::No },
-            },
-        );
-        self.messages += 1;
+        let entry = Entry {
+            envelope: Arc::clone(envelope),
+            body,
+            length,
+            expires,
+            publisher,
+            redelivered: false,
+            stored: if to_disk { Stored::Pending } else { Stored::No },
+        };
+        queue.backlog.insert(id, entry.clone());
+        self.count_in(&entry);
         if to_disk {
             self.stored_bytes += length;
             // A message that is only parked is as safe as it asked to be.
@@ -149,7 +165,8 @@ impl Broker {
 
     /// Whether a body of `length` fits into a queue, after dropping its oldest
     /// messages where it wants that.
-    fn make_room(&mut self, id: QueueId, length: u64) -> bool {
+    fn make_room(&mut self, id: QueueId, publisher: ConnectionId, length: u64) -> bool {
+        let others = self.peers.len() > 1;
         loop {
             let Some(queue) = self.queues.get_mut(&id) else {
                 return false;
@@ -159,8 +176,11 @@ impl Broker {
             let own = settings.max_length.is_none_or(|most| messages < most)
                 && settings.max_bytes.is_none_or(|most| bytes + length <= most);
             if own {
-                return messages < self.limits.max_queue_messages
-                    && bytes + length <= self.limits.max_queue_bytes;
+                let limits = &self.limits;
+                let sent = queue.backlog.sent_by(publisher);
+                let most = limits.max_queue_messages;
+                return fits(messages, sent.messages, 1, most, others)
+                    && fits(bytes, sent.bytes, length, limits.max_queue_bytes, others);
             }
             let hopeless = settings.max_bytes.is_some_and(|most| length > most);
             if settings.overflow == Overflow::RejectPublish || hopeless {

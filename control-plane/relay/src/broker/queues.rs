@@ -4,11 +4,13 @@ use super::Broker;
 use crate::exception::Exception;
 use crate::persistence::Op;
 use crate::queue::{ConnectionId, Queue, QueueId, QueueSettings};
+use crate::vhost::VhostId;
 use amq_protocol::protocol::{AMQPClass, basic};
 use std::sync::Arc;
 
 /// What `queue.declare` asks for.
 pub(crate) struct DeclareQueue<'a> {
+    pub vhost: VhostId,
     pub name: &'a str,
     pub settings: QueueSettings,
     pub user: &'a Arc<str>,
@@ -31,30 +33,32 @@ impl Broker {
     /// 404 when it does not exist, 405 when it belongs to another connection.
     pub fn find_queue(
         &self,
+        vhost: VhostId,
         name: &str,
         connection: ConnectionId,
     ) -> Result<(QueueId, &Queue), Exception> {
-        let found = self
+        let host = self.host(vhost);
+        let found = host
             .names
             .get(name)
             .and_then(|id| self.queues.get(id).map(|queue| (*id, queue)));
         let Some((id, queue)) = found else {
             return Err(Exception::not_found(format!(
                 "no queue '{name}' in vhost '{}'",
-                self.vhost
+                host.name
             )));
         };
         if queue.owner.is_some_and(|owner| owner != connection) {
             return Err(Exception::resource_locked(format!(
                 "cannot obtain exclusive access to locked queue '{name}' in vhost '{}'",
-                self.vhost
+                host.name
             )));
         }
         Ok((id, queue))
     }
 
-    pub fn has_queue(&self, name: &str) -> bool {
-        self.names.contains_key(name)
+    pub fn has_queue(&self, vhost: VhostId, name: &str) -> bool {
+        self.host(vhost).names.contains_key(name)
     }
 
     /// Answers a declaration that only asks.
@@ -63,11 +67,12 @@ impl Broker {
     /// As [`Broker::find_queue`].
     pub fn queue_info(
         &mut self,
+        vhost: VhostId,
         name: &str,
         connection: ConnectionId,
         now: u64,
     ) -> Result<QueueInfo, Exception> {
-        let (id, queue) = self.find_queue(name, connection)?;
+        let (id, queue) = self.find_queue(vhost, name, connection)?;
         let info = QueueInfo {
             id,
             name: Arc::clone(&queue.name),
@@ -89,20 +94,21 @@ impl Broker {
         now: u64,
     ) -> Result<(QueueInfo, bool), Exception> {
         let DeclareQueue {
+            vhost,
             name,
             settings,
             user,
             connection,
         } = request;
-        if self.names.contains_key(name) {
-            let (_, queue) = self.find_queue(name, connection)?;
-            settings.check_equivalent(&queue.settings, name, &self.vhost)?;
-            return Ok((self.queue_info(name, connection, now)?, false));
+        if self.has_queue(vhost, name) {
+            let (_, queue) = self.find_queue(vhost, name, connection)?;
+            settings.check_equivalent(&queue.settings, name, &self.host(vhost).name)?;
+            return Ok((self.queue_info(vhost, name, connection, now)?, false));
         }
         self.check_queue_limits(name, user)?;
         let id = self.next_queue;
         self.next_queue += 1;
-        let mut queue = Queue::new(name.into(), settings, Arc::clone(user), now);
+        let mut queue = Queue::new(vhost, name.into(), settings, Arc::clone(user), now);
         if queue.settings.exclusive {
             queue.owner = Some(connection);
             if let Some(peer) = self.peers.get_mut(connection) {
@@ -113,17 +119,19 @@ impl Broker {
         if stored {
             self.storage.send(Op::PutQueue {
                 id,
+                vhost: Arc::clone(&self.host(vhost).name),
                 name: Arc::clone(&queue.name),
                 user: Arc::clone(user),
                 settings: queue.settings.clone(),
             });
         }
         self.add_queue(id, queue);
-        Ok((self.queue_info(name, connection, now)?, stored))
+        Ok((self.queue_info(vhost, name, connection, now)?, stored))
     }
 
     pub(super) fn add_queue(&mut self, id: QueueId, queue: Queue) {
-        self.names.insert(Arc::clone(&queue.name), id);
+        let host = self.host_mut(queue.vhost);
+        host.names.insert(Arc::clone(&queue.name), id);
         self.queues.insert(id, queue);
         self.schedule(id);
     }
@@ -182,7 +190,8 @@ impl Broker {
         let refuse = |what: &str| {
             Exception::precondition_failed(format!(
                 "queue '{}' in vhost '{}' {what}",
-                queue.name, self.vhost
+                queue.name,
+                self.host(queue.vhost).name
             ))
         };
         if if_unused && !queue.consumers.is_empty() {
@@ -200,10 +209,10 @@ impl Broker {
         let Some(mut queue) = self.queues.remove(&id) else {
             return false;
         };
-        self.names.remove(&queue.name);
+        self.host_mut(queue.vhost).names.remove(&queue.name);
         self.unschedule(id, queue.deadline);
         for (exchange, key) in std::mem::take(&mut queue.bindings) {
-            self.forget_binding(id, &exchange, &key);
+            self.forget_binding(queue.vhost, id, &exchange, &key);
         }
         for consumer in queue.consumers.iter() {
             let Some(peer) = self.peers.get_mut(consumer.connection) else {

@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
 
 const CONNECTION: u64 = 1;
+const MIG: VhostId = VhostId(0);
 
 struct Bench {
     broker: Broker,
@@ -23,7 +24,10 @@ impl Bench {
         let mut limits = Limits::default();
         adjust(&mut limits);
         let (storage, ops) = Storage::detached();
-        let mut broker = Broker::new("mig", Arc::new(limits), storage, Arc::default());
+        let counters: Arc<Counters> = Arc::default();
+        let alarms = Alarms::new(Arc::clone(&counters));
+        let vhosts = ["mig".into(), "other".into()];
+        let mut broker = Broker::new(&vhosts, Arc::new(limits), storage, counters, alarms);
         let outbox = Arc::new(Outbox::new(1 << 20, 1 << 20));
         broker
             .peers
@@ -38,6 +42,7 @@ impl Bench {
 
     fn queue(&mut self, name: &str, settings: QueueSettings) -> QueueId {
         let request = DeclareQueue {
+            vhost: MIG,
             name,
             settings,
             user: &"u".into(),
@@ -68,6 +73,8 @@ impl Bench {
         let closed = Arc::new(AtomicBool::new(false));
         let confirm = Confirm::new(Arc::clone(&self.outbox), 1, 7, closed);
         let message = Publication {
+            vhost: MIG,
+            publisher: CONNECTION,
             exchange: exchange.into(),
             routing_key: key.into(),
             properties: Bytes::from_static(&[0, 0]),
@@ -310,7 +317,7 @@ fn deadlines_are_kept_and_nothing_is_done_before_them() {
     // Being asked for is being used.
     bench
         .broker
-        .queue_info("q", CONNECTION, 150)
+        .queue_info(MIG, "q", CONNECTION, 150)
         .expect("a queue");
     bench.broker.tick(349);
     assert_eq!(bench.broker.stats().queues, 1);
@@ -345,4 +352,93 @@ fn a_disconnected_client_leaves_nothing_but_its_messages() {
     let stats = bench.broker.stats();
     assert_eq!((stats.ready, stats.unacked, stats.consumers), (1, 0, 0));
     assert_eq!((stats.connections, stats.queues), (0, 1));
+}
+
+#[test]
+fn virtual_hosts_know_nothing_of_each_other() {
+    let mut bench = Bench::new(|_| {});
+    bench.bound("q", QueueSettings::default());
+    let other = VhostId(1);
+    let request = DeclareQueue {
+        vhost: other,
+        name: "q",
+        settings: QueueSettings::default(),
+        user: &"u".into(),
+        connection: CONNECTION,
+    };
+    let (info, _) = bench.broker.declare_queue(request, 0).expect("a queue");
+    bench
+        .broker
+        .bind(info.id, "amq.direct", "k")
+        .expect("bound");
+    bench.publish("amq.direct", "k", b"x", false);
+    let found = |bench: &Bench, vhost| {
+        let (_, queue) = bench
+            .broker
+            .find_queue(vhost, "q", CONNECTION)
+            .expect("a queue");
+        queue.backlog.ready()
+    };
+    assert_eq!((found(&bench, MIG), found(&bench, other)), (1, 0));
+    bench
+        .broker
+        .delete_queue(info.id, false, false)
+        .expect("deleted");
+    assert!(!bench.broker.has_queue(other, "q"));
+    assert_eq!(found(&bench, MIG), 1);
+}
+
+#[test]
+fn what_is_queued_raises_the_alarm_and_ends_it() {
+    let mut bench = Bench::new(|limits| limits.memory_high_bytes = 10_000);
+    let queue = bench.durable("q");
+    let mut sent = 0;
+    while bench.broker.stats().alarms == 0 {
+        bench.publish("", "q", &[0; 1000], false);
+        sent += 1;
+        assert!(sent < 20, "no alarm");
+    }
+    assert!(bench.broker.stats().queued_memory_bytes > 10_000);
+    assert_eq!(bench.broker.stats().memory_alarms, 1);
+    // One message less is room, but not enough to start over.
+    bench.broker.get(CONNECTION, 1, queue, true, 0);
+    assert_eq!(bench.broker.stats().alarms, 1);
+    bench.broker.get(CONNECTION, 1, queue, true, 0);
+    assert_eq!(bench.broker.stats().alarms, 0);
+    bench.broker.purge(queue);
+    assert_eq!(bench.broker.stats().queued_memory_bytes, 0);
+}
+
+#[test]
+fn a_flood_leaves_room_for_others() {
+    let mut bench = Bench::new(|limits| limits.max_queue_messages = 80);
+    let other = Arc::new(Outbox::new(1 << 20, 1 << 20));
+    bench.broker.peers.add(2, Peer::new(other, true));
+    bench.durable("q");
+    let send = |bench: &mut Bench, publisher| {
+        let message = Publication {
+            vhost: MIG,
+            publisher,
+            exchange: String::new(),
+            routing_key: "q".into(),
+            properties: Bytes::from_static(&[0, 0]),
+            persistent: false,
+            ttl: None,
+            body: Bytes::from_static(b"x"),
+            confirm: None,
+            permit: None,
+        };
+        let before = bench.broker.stats().refused;
+        bench.broker.publish(&message, 0).expect("published");
+        bench.broker.stats().refused == before
+    };
+    let mut flood = 0;
+    while send(&mut bench, CONNECTION) {
+        flood += 1;
+    }
+    assert_eq!(flood, 70);
+    for _ in 0..10 {
+        assert!(send(&mut bench, 2), "room for the modest");
+    }
+    assert!(!send(&mut bench, 2), "a bound is a bound");
 }

@@ -6,6 +6,7 @@ use crate::broker::ExchangeSettings;
 use crate::codec::MethodId;
 use crate::exception::Exception;
 use crate::permissions::Access;
+use crate::routing::ExchangeKind;
 use amq_protocol::protocol::AMQPClass;
 use amq_protocol::protocol::exchange::{AMQPMethod, Declare, DeclareOk, DeleteOk};
 
@@ -26,9 +27,9 @@ impl Channel {
                 let name = delete.exchange.as_str();
                 not_default(name)?;
                 context.check(Access::Configure, Resource::Exchange(name))?;
-                let stored = context
-                    .shared
-                    .broker(|broker, _| broker.delete_exchange(name, delete.if_unused))?;
+                let stored = context.shared.broker(|broker, _| {
+                    broker.delete_exchange(context.vhost.id, name, delete.if_unused)
+                })?;
                 let ok = AMQPClass::Exchange(AMQPMethod::DeleteOk(DeleteOk {}));
                 Ok(context.reply_stored(stored, delete.nowait, id, ok))
             }
@@ -55,22 +56,18 @@ fn declare_exchange(context: &Context<'_>, declare: &Declare) -> Result<bool, Ex
     if declare.passive {
         context
             .shared
-            .broker(|broker, _| broker.find_exchange(name).map(drop))?;
+            .broker(|broker, _| broker.find_exchange(context.vhost.id, name).map(drop))?;
         return Ok(false);
     }
-    match declare.kind.as_str() {
-        "direct" => {}
-        kind @ ("topic" | "fanout" | "headers") => {
-            return Err(Exception::not_implemented(format!(
-                "exchanges of type '{kind}'; only 'direct' exists here"
-            )));
+    let kind = match declare.kind.as_str() {
+        "headers" => {
+            return Err(Exception::not_implemented(
+                "exchanges of type 'headers'; there are 'direct', 'fanout' and 'topic'",
+            ));
         }
-        kind => {
-            return Err(Exception::command_invalid(format!(
-                "unknown exchange type '{kind}'"
-            )));
-        }
-    }
+        kind => ExchangeKind::parse(kind)
+            .ok_or_else(|| Exception::command_invalid(format!("unknown exchange type '{kind}'")))?,
+    };
     if declare.arguments.contains_key("alternate-exchange") {
         return Err(Exception::not_implemented(format!(
             "exchange '{name}': argument 'alternate-exchange'"
@@ -78,11 +75,12 @@ fn declare_exchange(context: &Context<'_>, declare: &Declare) -> Result<bool, Ex
     }
     context.check(Access::Configure, Resource::Exchange(name))?;
     let settings = ExchangeSettings {
+        kind,
         durable: declare.durable,
         auto_delete: declare.auto_delete,
         internal: declare.internal,
     };
     context
         .shared
-        .broker(|broker, _| broker.declare_exchange(name, settings))
+        .broker(|broker, _| broker.declare_exchange(context.vhost.id, name, settings))
 }

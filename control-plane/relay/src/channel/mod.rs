@@ -12,13 +12,13 @@ use crate::connection::outbox::Outbox;
 use crate::exception::Exception;
 use crate::permissions::Access;
 use crate::queue::ConnectionId;
-use crate::shared::Shared;
+use crate::shared::{Budget, InFlight, Shared};
+use crate::vhost::Vhost;
 use amq_protocol::protocol::{AMQPClass, access, basic, channel, confirm};
 use publish::Assembly;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 /// Something that takes time; the connection reads nothing meanwhile.
@@ -34,13 +34,17 @@ pub(crate) enum Reaction {
 pub(crate) enum Resume {
     /// The answer may go out.
     Send { channel: u16, class: AMQPClass },
-    /// There is memory for the announced body.
+    /// Nothing is to be said.
+    Done,
+    /// There is room for the announced body.
     Permit {
         channel: u16,
-        permit: OwnedSemaphorePermit,
+        permit: InFlight,
+        /// The client was told that it is blocked.
+        blocked: bool,
     },
     /// The login succeeded, or not.
-    Login(Option<Arc<Account>>),
+    Login(Result<Arc<Account>, Exception>),
     /// It went wrong.
     Fail {
         channel: u16,
@@ -55,12 +59,17 @@ pub(crate) struct Context<'a> {
     pub connection: ConnectionId,
     pub number: u16,
     pub account: &'a Arc<Account>,
+    pub vhost: &'a Vhost,
     pub outbox: &'a Arc<Outbox>,
+    /// What the connection may have in flight.
+    pub inflight: &'a Budget,
+    /// The client wants to hear that it is blocked.
+    pub hears_blocked: bool,
 }
 
 impl Context<'_> {
     fn check(&self, access: Access, resource: Resource<'_>) -> Result<(), Exception> {
-        self.account.check(access, resource, &self.shared.vhost)
+        self.account.check(access, resource, self.vhost)
     }
 
     /// Answers, unless the client does not want to hear it.
@@ -72,15 +81,19 @@ impl Context<'_> {
     }
 
     /// Answers after the commit, when there is something to commit: what was
-    /// said to be durable must be.
+    /// said to be durable must be. Who wants no answer waits as well, or it
+    /// could pile up work for the store without end.
     fn reply_stored(&self, stored: bool, nowait: bool, id: MethodId, class: AMQPClass) -> Reaction {
-        if !stored || nowait {
+        if !stored {
             return self.reply(nowait, class);
         }
         let storage = self.shared.storage.clone();
         let channel = self.number;
         Reaction::Wait(Box::pin(async move {
-            if storage.barrier().await {
+            let stored = storage.barrier().await;
+            if stored && nowait {
+                Resume::Done
+            } else if stored {
                 Resume::Send { channel, class }
             } else {
                 Resume::Fail {

@@ -7,13 +7,17 @@ use crate::codec::{ContentHeader, encode_method};
 use crate::connection::outbox::{Body, Content, Purpose};
 use crate::exception::Exception;
 use crate::permissions::Access;
+use crate::shared::InFlight;
 use crate::stats::count;
 use amq_protocol::protocol::basic::{AMQPMethod, Publish, Return};
+use amq_protocol::protocol::connection;
 use amq_protocol::protocol::{AMQPClass, AMQPSoftError};
 use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+
+/// What a publication is in flight, beside body and properties.
+const PUBLICATION_COST: u64 = 256;
 
 /// A publication of which not everything has come.
 pub(super) struct Assembly {
@@ -28,7 +32,7 @@ struct Announced {
     ttl: Option<u64>,
     length: usize,
     body: BytesMut,
-    permit: Option<Arc<OwnedSemaphorePermit>>,
+    permit: Option<Arc<InFlight>>,
     deadline: Option<Instant>,
 }
 
@@ -52,13 +56,13 @@ impl Channel {
         if !exchange.is_empty() {
             let internal = context.shared.broker(|broker, _| {
                 broker
-                    .find_exchange(exchange)
+                    .find_exchange(context.vhost.id, exchange)
                     .map(|found| found.settings.internal)
             })?;
             if internal {
                 return Err(Exception::access_refused(format!(
                     "cannot publish to internal exchange '{exchange}' in vhost '{}'",
-                    context.shared.vhost
+                    context.vhost.name
                 )));
             }
         }
@@ -95,6 +99,7 @@ impl Channel {
                 context.account.name
             )));
         }
+        let cost = header.body_size + header.properties.len() as u64 + PUBLICATION_COST;
         assembly.header = Some(Announced {
             properties: header.properties,
             persistent: *header.parsed.delivery_mode() == Some(2),
@@ -108,18 +113,25 @@ impl Channel {
             permit: None,
             deadline: None,
         });
-        if header.body_size == 0 {
-            return self.complete(context);
+        let shared = context.shared;
+        let alarm = shared.alarms.reason();
+        if alarm.is_none()
+            && let Some(permit) = InFlight::try_take(context.inflight, &shared.inflight, cost)
+        {
+            return self.continue_content(context, permit);
         }
-        let inflight = &context.shared.inflight;
-        if let Some(permit) = inflight.try_take(header.body_size) {
-            return self.begin_body(context.shared.limits.content_timeout, permit);
-        }
+        let blocked = alarm.is_some_and(|reason| block(context, reason));
+        let over = shared.alarms.over();
+        let share = InFlight::take(context.inflight, &shared.inflight, cost);
         let channel = context.number;
-        let share = inflight.take(header.body_size);
         Ok(Reaction::Wait(Box::pin(async move {
+            over.await;
             match share.await {
-                Some(permit) => Resume::Permit { channel, permit },
+                Some(permit) => Resume::Permit {
+                    channel,
+                    permit,
+                    blocked,
+                },
                 None => Resume::Fail {
                     channel,
                     id: (60, 40),
@@ -133,21 +145,17 @@ impl Channel {
     pub(crate) fn continue_content(
         &mut self,
         context: &Context<'_>,
-        permit: OwnedSemaphorePermit,
+        permit: InFlight,
     ) -> Result<Reaction, Exception> {
-        self.begin_body(context.shared.limits.content_timeout, permit)
-    }
-
-    fn begin_body(
-        &mut self,
-        timeout: std::time::Duration,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<Reaction, Exception> {
-        if let Some(header) = self.assembly.as_mut().and_then(|a| a.header.as_mut()) {
-            header.body.reserve(header.length);
-            header.permit = Some(Arc::new(permit));
-            header.deadline = Some(Instant::now() + timeout);
+        let Some(header) = self.assembly.as_mut().and_then(|a| a.header.as_mut()) else {
+            return Ok(Reaction::Done);
+        };
+        header.body.reserve(header.length);
+        header.permit = Some(Arc::new(permit));
+        if header.length == 0 {
+            return self.complete(context);
         }
+        header.deadline = Some(Instant::now() + context.shared.limits.content_timeout);
         Ok(Reaction::Done)
     }
 
@@ -181,6 +189,8 @@ impl Channel {
             return Err(Exception::internal_error("no content to publish"));
         };
         let mut message = Publication {
+            vhost: context.vhost.id,
+            publisher: context.connection,
             exchange: publish.exchange.into(),
             routing_key: publish.routing_key.into(),
             properties: header.properties,
@@ -209,6 +219,19 @@ impl Channel {
         drop(message);
         Ok(Reaction::Done)
     }
+}
+
+/// Memory or disk run short: the publisher waits, and is told so if it wants to
+/// hear that.
+fn block(context: &Context<'_>, reason: &'static str) -> bool {
+    count(&context.shared.counters.blocked);
+    if context.hears_blocked {
+        let blocked = connection::AMQPMethod::Blocked(connection::Blocked {
+            reason: reason.into(),
+        });
+        context.outbox.method(0, &AMQPClass::Connection(blocked));
+    }
+    context.hears_blocked
 }
 
 /// Milliseconds as text.

@@ -35,10 +35,18 @@ impl Channel {
             }
             AMQPMethod::Unbind(unbind) => {
                 let (exchange, key) = (unbind.exchange.as_str(), unbind.routing_key.as_str());
-                let (queue, key) = self.to_bind(context, unbind.queue.as_str(), exchange, key)?;
-                let stored = context
-                    .shared
-                    .broker(|broker, _| broker.unbind(queue, exchange, &key))?;
+                let stored = self
+                    .to_bind(context, unbind.queue.as_str(), exchange, key)
+                    .and_then(|(queue, key)| {
+                        context
+                            .shared
+                            .broker(|broker, _| broker.unbind(queue, exchange, &key))
+                    });
+                let stored = match stored {
+                    // As RabbitMQ: what does not exist is not bound, either.
+                    Err(exception) if exception.code == 404 => false,
+                    stored => stored?,
+                };
                 let ok = AMQPClass::Queue(AMQPMethod::UnbindOk(UnbindOk {}));
                 Ok(context.reply_stored(stored, false, id, ok))
             }
@@ -54,7 +62,7 @@ impl Channel {
                 let name = self.queue_name(delete.queue.as_str())?;
                 context.check(Access::Configure, Resource::Queue(&name))?;
                 let (deleted, stored) = context.shared.broker(|broker, _| {
-                    match broker.find_queue(&name, context.connection) {
+                    match broker.find_queue(context.vhost.id, &name, context.connection) {
                         Ok((queue, _)) => {
                             broker.delete_queue(queue, delete.if_unused, delete.if_empty)
                         }
@@ -80,9 +88,9 @@ impl Channel {
     ) -> Result<Reaction, Exception> {
         let (info, stored) = if declare.passive {
             let name = self.queue_name(declare.queue.as_str())?;
-            let info = context
-                .shared
-                .broker(|broker, now| broker.queue_info(&name, context.connection, now))?;
+            let info = context.shared.broker(|broker, now| {
+                broker.queue_info(context.vhost.id, &name, context.connection, now)
+            })?;
             (info, false)
         } else {
             declare_queue(context, declare)?
@@ -110,7 +118,7 @@ impl Channel {
         context.check(Access::Read, Resource::Exchange(exchange))?;
         let id = context.shared.broker(|broker, _| {
             broker
-                .find_queue(&name, context.connection)
+                .find_queue(context.vhost.id, &name, context.connection)
                 .map(|(id, _)| id)
         })?;
         let key = if queue.is_empty() && key.is_empty() {
@@ -133,7 +141,7 @@ impl Channel {
         context.check(access, Resource::Queue(&name))?;
         context.shared.broker(|broker, _| {
             broker
-                .find_queue(&name, context.connection)
+                .find_queue(context.vhost.id, &name, context.connection)
                 .map(|(id, _)| id)
         })
     }
@@ -156,12 +164,13 @@ fn declare_queue(context: &Context<'_>, declare: &Declare) -> Result<(QueueInfo,
     }
     .read_arguments(&name, &declare.arguments)?;
     context.shared.broker(|broker, now| {
-        if given.starts_with("amq.") && !broker.has_queue(given) {
+        if given.starts_with("amq.") && !broker.has_queue(context.vhost.id, given) {
             return Err(Exception::access_refused(format!(
                 "queue name '{given}' contains reserved prefix 'amq.*'"
             )));
         }
         let request = DeclareQueue {
+            vhost: context.vhost.id,
             name: &name,
             settings,
             user: &context.account.name,

@@ -7,6 +7,7 @@ use crate::channel::{Reaction, Resume};
 use crate::codec::PROTOCOL_HEADER;
 use crate::exception::Exception;
 use crate::frame_guard::MINIMUM_FRAME_MAX;
+use crate::shared::Shared;
 use crate::stats::count;
 use amq_protocol::protocol::AMQPClass;
 use amq_protocol::protocol::connection::{
@@ -32,7 +33,10 @@ impl Connection {
             version_major: 0,
             version_minor: 9,
             server_properties: server_properties(),
-            mechanisms: "PLAIN".into(),
+            mechanisms: match self.certified {
+                Some(_) => "PLAIN EXTERNAL".into(),
+                None => "PLAIN".into(),
+            },
             locales: "en_US".into(),
         }));
         self.stage = Stage::StartOk;
@@ -62,44 +66,52 @@ impl Connection {
     }
 
     fn on_start_ok(&mut self, start_ok: StartOk) -> Result<Reaction, Exception> {
-        if start_ok.mechanism.as_str() != "PLAIN" {
-            return Err(Exception::command_invalid(format!(
-                "unknown authentication mechanism '{}'",
-                start_ok.mechanism.as_str().escape_default()
-            )));
-        }
-        self.hears_cancel = has_capability(&start_ok.client_properties, "consumer_cancel_notify");
-        self.hears_refusal =
-            has_capability(&start_ok.client_properties, "authentication_failure_close");
-        let credentials = credentials(start_ok.response.as_bytes());
+        let capability = |name| has_capability(&start_ok.client_properties, name);
+        self.hears_cancel = capability("consumer_cancel_notify");
+        self.hears_refusal = capability("authentication_failure_close");
+        self.hears_blocked = capability("connection.blocked");
         let shared = Arc::clone(&self.shared);
-        Ok(Reaction::Wait(Box::pin(async move {
-            let mut account = None;
-            if let Some((name, password)) = credentials {
-                let shown = name.escape_default().to_string();
-                account = shared.accounts.login(name, password).await;
-                if account.is_none() {
-                    tracing::warn!(user = %shown, "A login to the relay was refused.");
-                }
+        match (start_ok.mechanism.as_str(), self.certified.clone()) {
+            ("PLAIN", _) => {
+                let credentials = credentials(start_ok.response.as_bytes());
+                Ok(Reaction::Wait(Box::pin(async move {
+                    let Some((name, password)) = credentials else {
+                        return refuse(&shared, "PLAIN", "").await;
+                    };
+                    let shown = name.clone();
+                    match shared.doors.accounts.login(name, password).await {
+                        Some(account) => Resume::Login(Ok(account)),
+                        None => refuse(&shared, "PLAIN", &shown).await,
+                    }
+                })))
             }
-            if account.is_none() {
-                count(&shared.counters.logins_refused);
-                tokio::time::sleep(shared.limits.refused_login_delay).await;
+            ("EXTERNAL", Some(name)) => {
+                let account = shared.doors.accounts.certified(&name);
+                Ok(Reaction::Wait(Box::pin(async move {
+                    match account {
+                        Some(account) => Resume::Login(Ok(account)),
+                        None => refuse(&shared, "EXTERNAL", &name).await,
+                    }
+                })))
             }
-            Resume::Login(account)
-        })))
+            (other, _) => Err(Exception::command_invalid(format!(
+                "unknown authentication mechanism '{}'",
+                other.escape_default()
+            ))),
+        }
     }
 
     pub(super) fn on_login(
         &mut self,
-        account: Option<Arc<Account>>,
+        login: Result<Arc<Account>, Exception>,
     ) -> Result<Reaction, Exception> {
-        let Some(account) = account else {
-            if self.hears_refusal {
-                return Err(Exception::login_refused());
+        let account = match login {
+            Ok(account) => account,
+            Err(refused) if self.hears_refusal => return Err(refused),
+            Err(_) => {
+                self.stage = Stage::Done;
+                return Ok(Reaction::Done);
             }
-            self.stage = Stage::Done;
-            return Ok(Reaction::Done);
         };
         self.account = Some(account);
         let limits = &self.shared.limits;
@@ -152,9 +164,16 @@ impl Connection {
 
     fn on_open(&mut self, open: &Open) -> Result<Reaction, Exception> {
         let asked = open.virtual_host.as_str();
-        if asked != &*self.shared.vhost {
+        let Some(vhost) = self.shared.doors.vhosts.find(asked) else {
             return Err(Exception::not_allowed(format!("vhost {asked} not found")));
+        };
+        if let Some(account) = self.account.as_ref().filter(|a| !a.may_open(&vhost)) {
+            return Err(Exception::not_allowed(format!(
+                "access to vhost '{asked}' refused for user '{}'",
+                account.name
+            )));
         }
+        self.vhost = Some(vhost);
         let peer = Peer::new(Arc::clone(&self.outbox), self.hears_cancel);
         self.shared
             .broker(|broker, _| broker.peers.add(self.id, peer));
@@ -172,6 +191,15 @@ impl Connection {
         };
         self.raise(0, (0, 0), &forced);
     }
+}
+
+/// A login that fails, after a pause that makes guessing slow.
+async fn refuse(shared: &Shared, mechanism: &str, name: &str) -> Resume {
+    let user = name.escape_default();
+    tracing::warn!(%user, mechanism, "A login to the relay was refused.");
+    count(&shared.counters.logins_refused);
+    tokio::time::sleep(shared.limits.refused_login_delay).await;
+    Resume::Login(Err(Exception::login_refused(mechanism)))
 }
 
 /// The SASL PLAIN message: an identity to act as, which is not used, then name
@@ -208,7 +236,7 @@ fn server_properties() -> FieldTable {
         ("authentication_failure_close", true),
         ("per_consumer_qos", true),
         ("exchange_exchange_bindings", false),
-        ("connection.blocked", false),
+        ("connection.blocked", true),
         ("consumer_priorities", false),
     ] {
         capabilities.insert(name.into(), AMQPValue::Boolean(able));

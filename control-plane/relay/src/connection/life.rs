@@ -28,9 +28,10 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite>(
     stream: S,
     seat: Seat,
     login_by: Instant,
+    certified: Option<String>,
     stop: Stop,
 ) {
-    let connection = Connection::new(Arc::clone(&shared), login_by);
+    let connection = Connection::new(Arc::clone(&shared), login_by, certified);
     let now = Instant::now();
     let mut life = Life {
         outbox: Arc::clone(&connection.outbox),

@@ -13,8 +13,9 @@ use crate::codec::MethodId;
 use crate::exception::{Exception, Scope, short};
 use crate::frame_guard::MINIMUM_FRAME_MAX;
 use crate::queue::ConnectionId;
-use crate::shared::Shared;
+use crate::shared::{Budget, Shared};
 use crate::stats::count;
+use crate::vhost::Vhost;
 use amq_protocol::protocol::{AMQPClass, channel, connection};
 pub(crate) use life::serve;
 use outbox::Outbox;
@@ -50,9 +51,15 @@ struct Connection {
     /// Input is not understood any more; it is dropped until the end.
     deaf: bool,
     account: Option<Arc<Account>>,
+    vhost: Option<Vhost>,
+    /// What the verified certificate says, where that counts.
+    certified: Option<String>,
+    /// What it may have in flight.
+    inflight: Budget,
     /// Capabilities the client has told.
     hears_cancel: bool,
     hears_refusal: bool,
+    hears_blocked: bool,
     login_by: Instant,
     login_bytes: usize,
     close_by: Option<Instant>,
@@ -63,7 +70,7 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(shared: Arc<Shared>, login_by: Instant) -> Self {
+    fn new(shared: Arc<Shared>, login_by: Instant, certified: Option<String>) -> Self {
         let limits = &shared.limits;
         let outbox = Outbox::new(limits.delivery_buffer_bytes, limits.reply_buffer_bytes);
         Self {
@@ -72,8 +79,12 @@ impl Connection {
             stage: Stage::Header,
             deaf: false,
             account: None,
+            vhost: None,
+            certified,
+            inflight: Budget::new(limits.max_inflight_bytes_per_connection),
             hears_cancel: false,
             hears_refusal: false,
+            hears_blocked: false,
             login_by,
             login_bytes: 0,
             close_by: None,
@@ -122,7 +133,7 @@ impl Connection {
             }
             _ if found.is_closing() => Ok(Reaction::Done),
             class => {
-                let Some(account) = &self.account else {
+                let (Some(account), Some(vhost)) = (&self.account, &self.vhost) else {
                     return Err(Exception::internal_error("no account"));
                 };
                 let context = Context {
@@ -130,7 +141,10 @@ impl Connection {
                     connection: self.id,
                     number,
                     account,
+                    vhost,
                     outbox: &self.outbox,
+                    inflight: &self.inflight,
+                    hears_blocked: self.hears_blocked,
                 };
                 found.on_method(&context, id, class)
             }
@@ -144,7 +158,9 @@ impl Connection {
         number: u16,
         work: impl FnOnce(&mut Channel, &Context<'_>) -> Result<Reaction, Exception>,
     ) -> Result<Reaction, Exception> {
-        let (Some(channel), Some(account)) = (self.channels.get_mut(&number), &self.account) else {
+        let channel = self.channels.get_mut(&number);
+        let (Some(channel), Some(account), Some(vhost)) = (channel, &self.account, &self.vhost)
+        else {
             return Err(Exception::channel_error(format!(
                 "content on channel {number}, which is not open"
             )));
@@ -157,7 +173,10 @@ impl Connection {
             connection: self.id,
             number,
             account,
+            vhost,
             outbox: &self.outbox,
+            inflight: &self.inflight,
+            hears_blocked: self.hears_blocked,
         };
         work(channel, &context)
     }
@@ -200,11 +219,21 @@ impl Connection {
                 }
                 Ok(Reaction::Done)
             }
-            Resume::Permit { channel, permit } => self
-                .with_channel(channel, |channel, context| {
+            Resume::Done => Ok(Reaction::Done),
+            Resume::Permit {
+                channel,
+                permit,
+                blocked,
+            } => {
+                if blocked {
+                    let unblocked = connection::AMQPMethod::Unblocked(connection::Unblocked {});
+                    self.outbox.method(0, &AMQPClass::Connection(unblocked));
+                }
+                self.with_channel(channel, |channel, context| {
                     channel.continue_content(context, permit)
                 })
-                .map_err(|exception| (channel, (60, 40), exception)),
+                .map_err(|exception| (channel, (60, 40), exception))
+            }
             Resume::Login(account) => self
                 .on_login(account)
                 .map_err(|exception| (0, (10, 11), exception)),

@@ -4,11 +4,12 @@
 use crate::body_memory::HeldBody;
 use crate::codec::encode_method;
 use crate::queue::MessageId;
+use crate::shared::InFlight;
 use amq_protocol::protocol::{AMQPClass, basic};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::Notify;
 
 /// Memory of an entry beside its body, roughly.
 const ENTRY_COST: usize = 192;
@@ -22,7 +23,7 @@ pub(crate) enum Body {
     /// In memory, with its publisher's share of what may be in flight.
     Own {
         bytes: Bytes,
-        permit: Option<Arc<OwnedSemaphorePermit>>,
+        permit: Option<Arc<InFlight>>,
     },
     /// In the store; deleted there when read, if nobody will acknowledge it.
     Disk { id: MessageId, delete: bool },

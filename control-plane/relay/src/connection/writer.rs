@@ -6,7 +6,7 @@ use crate::body_memory::HeldBody;
 use crate::codec::{encode_method, put_body, put_content_header};
 use crate::frame_guard::OVERHEAD;
 use crate::persistence::{Op, StoreFailed};
-use crate::shared::Shared;
+use crate::shared::{InFlight, Shared};
 use amq_protocol::protocol::{AMQPClass, basic};
 use bytes::{Buf, Bytes, BytesMut};
 use std::pin::Pin;
@@ -32,7 +32,7 @@ enum Account {
         _body: Arc<HeldBody>,
     },
     Own {
-        _permit: Option<Arc<OwnedSemaphorePermit>>,
+        _permit: Option<Arc<InFlight>>,
     },
     Loaded {
         _permit: Option<OwnedSemaphorePermit>,

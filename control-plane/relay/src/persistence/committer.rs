@@ -1,6 +1,7 @@
 //! The store's thread: takes what has arrived, commits it as one transaction,
 //! then tells everybody who waited.
 
+use super::room::Room;
 use super::{OnStored, Op, write};
 use crate::stats::{Counters, count};
 use rusqlite::Connection;
@@ -12,8 +13,9 @@ use std::time::Duration;
 const MAX_OPS: usize = 1024;
 /// Bytes of bodies in one transaction.
 const MAX_BYTES: usize = 8 << 20;
-/// After a failed commit, deletions and declarations are tried again.
-const RETRY: Duration = Duration::from_secs(1);
+/// After a failed commit, deletions and declarations are tried again; and whether
+/// there is room again is looked at.
+const RETRY: Duration = Duration::from_millis(500);
 /// How often, in transactions, free pages are given back.
 const VACUUM_EVERY: u32 = 256;
 /// Free pages worth keeping.
@@ -27,10 +29,16 @@ pub(super) struct Committer {
     /// Of a failed transaction: what must not be forgotten.
     kept: Vec<Op>,
     transactions: u32,
+    room: Room,
 }
 
 impl Committer {
-    pub fn new(connection: Connection, receiver: Receiver<Op>, counters: Arc<Counters>) -> Self {
+    pub fn new(
+        connection: Connection,
+        receiver: Receiver<Op>,
+        counters: Arc<Counters>,
+        room: Room,
+    ) -> Self {
         Self {
             connection,
             receiver,
@@ -38,6 +46,7 @@ impl Committer {
             on_stored: None,
             kept: Vec::new(),
             transactions: 0,
+            room,
         }
     }
 
@@ -51,20 +60,16 @@ impl Committer {
             if let Some(Op::Attach(on_stored)) = attaching {
                 self.on_stored = Some(on_stored);
             }
-            let result = self.commit(&mut batch);
-            match &result {
-                Ok(()) => self.announce(batch, true),
-                Err(error) => {
-                    count(&self.counters.store_failures);
-                    tracing::error!(
-                        %error,
-                        "The relay cannot write its store; publications are refused until it can."
-                    );
-                    self.announce(batch, false);
-                }
+            let result = self.commit(&mut batch).map_err(|error| error.to_string());
+            // Publishers that hear of a refusal find the door shut already.
+            self.room
+                .committed(result.as_ref().map(drop).map_err(String::as_str));
+            if result.is_err() {
+                count(&self.counters.store_failures);
             }
+            self.announce(batch, result.is_ok());
             if last {
-                return result.map_err(|error| error.to_string());
+                return result;
             }
             self.vacuum();
         }
@@ -74,7 +79,7 @@ impl Committer {
     /// last.
     fn collect(&mut self) -> (Vec<Op>, bool) {
         let mut batch = std::mem::take(&mut self.kept);
-        let first = if batch.is_empty() {
+        let first = if batch.is_empty() && !self.room.is_short() {
             self.receiver
                 .recv()
                 .map_err(|_| RecvTimeoutError::Disconnected)
@@ -107,7 +112,11 @@ impl Committer {
     }
 
     fn commit(&mut self, batch: &mut [Op]) -> rusqlite::Result<()> {
+        let probe = self.room.is_short();
         let transaction = self.connection.transaction()?;
+        if probe {
+            write::probe(&transaction)?;
+        }
         for op in batch {
             if let Op::Fetch { id, reply, .. } = op
                 && let Some(reply) = reply.take()

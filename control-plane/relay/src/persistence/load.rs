@@ -2,14 +2,27 @@
 
 use crate::queue::backlog::Envelope;
 use crate::queue::{MessageId, Overflow, QueueId, QueueSettings};
+use crate::routing::ExchangeKind;
 use bytes::Bytes;
+use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 use std::collections::HashSet;
 use std::sync::Arc;
 
+/// A durable exchange.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct LoadedExchange {
+    pub vhost: Arc<str>,
+    pub name: Arc<str>,
+    pub kind: ExchangeKind,
+    pub auto_delete: bool,
+    pub internal: bool,
+}
+
 /// A durable queue.
 pub(crate) struct LoadedQueue {
     pub id: QueueId,
+    pub vhost: Arc<str>,
     pub name: Arc<str>,
     pub user: Arc<str>,
     pub settings: QueueSettings,
@@ -27,8 +40,7 @@ pub(crate) struct LoadedMessage {
 /// Everything in the file.
 #[derive(Default)]
 pub(crate) struct Loaded {
-    /// Name, auto-delete, internal.
-    pub exchanges: Vec<(Arc<str>, bool, bool)>,
+    pub exchanges: Vec<LoadedExchange>,
     pub queues: Vec<LoadedQueue>,
     /// Exchange, key, queue.
     pub bindings: Vec<(Arc<str>, Arc<str>, QueueId)>,
@@ -47,16 +59,30 @@ pub(super) fn load(connection: &Connection, now: u64) -> rusqlite::Result<Loaded
     Ok(Loaded {
         exchanges: rows(
             connection,
-            "SELECT name, auto_delete, internal FROM exchanges",
-            |row| Ok((names.get(row, 0)?, row.get(1)?, row.get(2)?)),
+            "SELECT vhost, name, kind, auto_delete, internal FROM exchanges",
+            |row| {
+                let kind: String = row.get(2)?;
+                let kind = ExchangeKind::parse(&kind).ok_or_else(|| {
+                    let problem = format!("there are no exchanges of type `{kind}`");
+                    rusqlite::Error::FromSqlConversionFailure(2, Type::Text, problem.into())
+                })?;
+                Ok(LoadedExchange {
+                    vhost: names.get(row, 0)?,
+                    name: names.get(row, 1)?,
+                    kind,
+                    auto_delete: row.get(3)?,
+                    internal: row.get(4)?,
+                })
+            },
         )?,
         queues: rows(
             connection,
             "SELECT id, name, user, auto_delete, message_ttl, expires, max_length, max_bytes,
-             drop_head FROM queues ORDER BY id",
+             drop_head, vhost FROM queues ORDER BY id",
             |row| {
                 Ok(LoadedQueue {
                     id: row.get(0)?,
+                    vhost: names.get(row, 9)?,
                     name: names.get(row, 1)?,
                     user: names.get(row, 2)?,
                     settings: QueueSettings {

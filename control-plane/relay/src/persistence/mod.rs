@@ -7,20 +7,25 @@
 
 mod committer;
 mod load;
+mod room;
 mod schema;
 mod write;
 
+use crate::alarms::Alarms;
 use crate::confirm::Confirm;
 use crate::error::RelayError;
 use crate::queue::backlog::Envelope;
 use crate::queue::{MessageId, QueueId, QueueSettings};
+use crate::routing::ExchangeKind;
+use crate::shared::InFlight;
 use crate::stats::Counters;
 use bytes::Bytes;
 use committer::Committer;
 pub(crate) use load::{Loaded, LoadedMessage};
+use room::Room;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 /// A body could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,20 +43,26 @@ pub(crate) struct Insert {
     /// Told about the outcome.
     pub confirm: Option<Arc<Confirm>>,
     /// Held until the body is safe, bounds what is in flight.
-    pub permit: Option<Arc<OwnedSemaphorePermit>>,
+    pub permit: Option<Arc<InFlight>>,
 }
 
 /// Something to do with the file, in order.
 pub(crate) enum Op {
     PutExchange {
+        vhost: Arc<str>,
         name: Arc<str>,
+        kind: ExchangeKind,
         auto_delete: bool,
         internal: bool,
     },
     /// With its bindings.
-    DeleteExchange(Arc<str>),
+    DeleteExchange {
+        vhost: Arc<str>,
+        name: Arc<str>,
+    },
     PutQueue {
         id: QueueId,
+        vhost: Arc<str>,
         name: Arc<str>,
         user: Arc<str>,
         settings: QueueSettings,
@@ -127,6 +138,19 @@ impl Storage {
     }
 }
 
+/// How a store is opened.
+pub(crate) struct OpenStore<'a> {
+    pub path: &'a Path,
+    /// Where things belong that a version without virtual hosts has left.
+    pub vhost: &'a str,
+    /// Milliseconds since the epoch.
+    pub now: u64,
+    /// Bytes that must be free on its disk.
+    pub least_free: u64,
+    pub counters: Arc<Counters>,
+    pub alarms: Arc<Alarms>,
+}
+
 /// The running thread.
 pub(crate) struct StoreThread {
     storage: Storage,
@@ -139,19 +163,17 @@ impl StoreThread {
     ///
     /// # Errors
     /// Names the file and what is wrong with it.
-    pub fn open(
-        path: &Path,
-        now: u64,
-        counters: Arc<Counters>,
-    ) -> Result<(Self, Loaded), RelayError> {
+    pub fn open(how: OpenStore<'_>) -> Result<(Self, Loaded), RelayError> {
+        let OpenStore { path, now, .. } = how;
         let failed = |problem: String| RelayError::Store {
             path: path.into(),
             problem,
         };
-        let connection = schema::open(path).map_err(failed)?;
+        let connection = schema::open(path, how.vhost).map_err(failed)?;
         let loaded = load::load(&connection, now).map_err(|error| failed(error.to_string()))?;
         let (sender, receiver) = mpsc::channel();
-        let committer = Committer::new(connection, receiver, counters);
+        let room = Room::new(path.into(), how.least_free, how.alarms);
+        let committer = Committer::new(connection, receiver, how.counters, room);
         let thread = std::thread::Builder::new()
             .name("relay-store".into())
             .spawn(move || committer.run())

@@ -1,30 +1,39 @@
 //! The SQLite file: how it is opened and what it holds.
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Stored in `user_version`; a newer file is refused.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
-/// What a bound property of a message means is said in `queue::backlog`.
-const TABLES: &str = "
+/// Exchanges and queues. Bindings belong to their queue's virtual host.
+const TOPOLOGY: &str = "
 CREATE TABLE exchanges (
-    name TEXT PRIMARY KEY,
+    vhost TEXT NOT NULL,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
     auto_delete INTEGER NOT NULL,
-    internal INTEGER NOT NULL
-) STRICT;
+    internal INTEGER NOT NULL,
+    PRIMARY KEY (vhost, name)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE queues (
     id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
+    vhost TEXT NOT NULL,
+    name TEXT NOT NULL,
     user TEXT NOT NULL,
     auto_delete INTEGER NOT NULL,
     message_ttl INTEGER,
     expires INTEGER,
     max_length INTEGER,
     max_bytes INTEGER,
-    drop_head INTEGER NOT NULL
+    drop_head INTEGER NOT NULL,
+    UNIQUE (vhost, name)
 ) STRICT;
+";
+
+/// What a bound property of a message means is said in `queue::backlog`.
+const CONTENT: &str = "
 CREATE TABLE bindings (
     exchange TEXT NOT NULL,
     routing_key TEXT NOT NULL,
@@ -44,8 +53,9 @@ CREATE TABLE messages (
 ) STRICT;
 ";
 
-/// Opens or creates the file for this process alone.
-pub(super) fn open(path: &Path) -> Result<Connection, String> {
+/// Opens or creates the file for this process alone. What a version without
+/// virtual hosts has left goes to `vhost`.
+pub(super) fn open(path: &Path, vhost: &str) -> Result<Connection, String> {
     // Messages are nobody else's business; the files SQLite adds take over this
     // mode.
     std::fs::OpenOptions::new()
@@ -55,7 +65,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, String> {
         .open(path)
         .map_err(|error| format!("{error}; check the directory and its permissions"))?;
     Connection::open(path)
-        .and_then(prepare)
+        .and_then(|connection| prepare(connection, vhost))
         .map_err(explain)
         .and_then(|(connection, version)| {
             if version > VERSION {
@@ -68,7 +78,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, String> {
         })
 }
 
-fn prepare(connection: Connection) -> rusqlite::Result<(Connection, i64)> {
+fn prepare(mut connection: Connection, vhost: &str) -> rusqlite::Result<(Connection, i64)> {
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
@@ -77,15 +87,38 @@ fn prepare(connection: Connection) -> rusqlite::Result<(Connection, i64)> {
     connection.pragma_update_and_check(None, "journal_size_limit", 8 << 20, |_| Ok(()))?;
     connection.set_prepared_statement_cache_capacity(32);
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version == 0 {
-        connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
-        ))?;
-    } else {
-        // Takes the lock now rather than at the first message.
-        connection.execute_batch("BEGIN IMMEDIATE; COMMIT;")?;
+    // Takes the lock now rather than at the first message.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    match version {
+        0 => transaction.execute_batch(&format!("{TOPOLOGY} {CONTENT}"))?,
+        1 => upgrade(&transaction, vhost)?,
+        _ => {}
     }
+    if version < VERSION {
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()?;
     Ok((connection, version))
+}
+
+/// From the version that knew one virtual host and direct exchanges.
+fn upgrade(connection: &Connection, vhost: &str) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!(
+        "ALTER TABLE exchanges RENAME TO former_exchanges;
+         ALTER TABLE queues RENAME TO former_queues;
+         {TOPOLOGY}"
+    ))?;
+    connection.execute(
+        "INSERT INTO exchanges SELECT ?1, name, 'direct', auto_delete, internal
+         FROM former_exchanges",
+        [vhost],
+    )?;
+    connection.execute(
+        "INSERT INTO queues SELECT id, ?1, name, user, auto_delete, message_ttl, expires,
+         max_length, max_bytes, drop_head FROM former_queues",
+        [vhost],
+    )?;
+    connection.execute_batch("DROP TABLE former_exchanges; DROP TABLE former_queues;")
 }
 
 fn explain(error: rusqlite::Error) -> String {
@@ -96,6 +129,7 @@ fn explain(error: rusqlite::Error) -> String {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             format!("{error}; move the file away to start with an empty store")
         }
+        Some(ErrorCode::DiskFull) => format!("{error}; make room on its disk"),
         _ => error.to_string(),
     }
 }

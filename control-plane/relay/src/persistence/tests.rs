@@ -1,5 +1,6 @@
 //! The store by itself: what comes back, and what happens when it is full.
 
+use super::load::LoadedExchange;
 use super::*;
 use crate::connection::outbox::{Outbox, Outgoing};
 use crate::queue::Overflow;
@@ -32,6 +33,7 @@ fn insert(id: MessageId, body: &[u8]) -> Insert {
 fn put_queue() -> Op {
     Op::PutQueue {
         id: 1,
+        vhost: "mig".into(),
         name: "q".into(),
         user: "u".into(),
         settings: QueueSettings {
@@ -45,7 +47,19 @@ fn put_queue() -> Op {
 }
 
 fn open(path: &Path, now: u64) -> (StoreThread, Loaded) {
-    StoreThread::open(path, now, Arc::default()).expect("a store")
+    StoreThread::open(how(path, now)).expect("a store")
+}
+
+fn how(path: &Path, now: u64) -> OpenStore<'_> {
+    let counters: Arc<Counters> = Arc::default();
+    OpenStore {
+        path,
+        vhost: "mig",
+        now,
+        least_free: 0,
+        alarms: Alarms::new(Arc::clone(&counters)),
+        counters,
+    }
 }
 
 #[tokio::test]
@@ -57,7 +71,9 @@ async fn what_was_committed_comes_back_without_what_was_parked_expired_or_orphan
     let storage = thread.storage().clone();
     storage.send(put_queue());
     storage.send(Op::PutExchange {
+        vhost: "mig".into(),
         name: "e".into(),
+        kind: ExchangeKind::Topic,
         auto_delete: false,
         internal: true,
     });
@@ -110,7 +126,14 @@ async fn what_was_committed_comes_back_without_what_was_parked_expired_or_orphan
     assert_eq!(ids, [(1, 5), (5, 13)]);
     assert_eq!(loaded.messages[0].envelope, envelope());
     assert_eq!(loaded.messages[1].expires, Some(101));
-    assert_eq!(loaded.exchanges, [("e".into(), false, true)]);
+    let exchange = LoadedExchange {
+        vhost: "mig".into(),
+        name: "e".into(),
+        kind: ExchangeKind::Topic,
+        auto_delete: false,
+        internal: true,
+    };
+    assert_eq!(loaded.exchanges, [exchange]);
     assert_eq!(loaded.bindings, [("e".into(), "k".into(), 1)]);
     let Op::PutQueue { settings, .. } = put_queue() else {
         unreachable!("that is what it makes");
@@ -138,7 +161,7 @@ fn a_newer_file_is_refused_and_stays_as_it_is() {
         .pragma_update(None, "user_version", 99)
         .expect("a version");
     drop(connection);
-    let error = StoreThread::open(&path, 0, Arc::default())
+    let error = StoreThread::open(how(&path, 0))
         .err()
         .expect("refused")
         .to_string();
@@ -169,13 +192,15 @@ fn full_store(
     Arc<Counters>,
     std::thread::JoinHandle<Result<(), String>>,
 ) {
-    let connection = schema::open(path).expect("a file");
+    let connection = schema::open(path, "mig").expect("a file");
     connection
         .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
         .expect("a bound");
     let (sender, receiver) = mpsc::channel();
     let counters: Arc<Counters> = Arc::default();
-    let committer = Committer::new(connection, receiver, Arc::clone(&counters));
+    let alarms = Alarms::new(Arc::clone(&counters));
+    let room = Room::new(path.into(), 0, alarms);
+    let committer = Committer::new(connection, receiver, Arc::clone(&counters), room);
     let thread = std::thread::spawn(move || committer.run());
     (Storage { sender }, counters, thread)
 }
@@ -256,4 +281,128 @@ fn a_message_that_nobody_commits_is_refused() {
     assert_eq!(answers(&outbox), [NACK]);
     storage.send(confirmed(&outbox, 2, b"x"));
     assert_eq!(answers(&outbox), [NACK]);
+}
+
+/// A file as the version before virtual hosts has left it.
+fn former(path: &Path) {
+    let connection = rusqlite::Connection::open(path).expect("a file");
+    connection
+        .execute_batch(include_str!("../../tests/data/version-1.sql"))
+        .expect("what the former version wrote");
+}
+
+#[test]
+fn a_file_without_virtual_hosts_is_upgraded_with_all_that_is_in_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("relay.db");
+    former(&path);
+    for _ in 0..2 {
+        let (thread, loaded) = open(&path, 0);
+        let exchanges: Vec<_> = loaded
+            .exchanges
+            .iter()
+            .map(|exchange| (&*exchange.vhost, &*exchange.name, exchange.kind))
+            .collect();
+        let direct = ExchangeKind::Direct;
+        assert_eq!(
+            exchanges,
+            [("mig", "toagents", direct), ("mig", "toschedulers", direct)]
+        );
+        let queues: Vec<_> = loaded
+            .queues
+            .iter()
+            .map(|queue| (queue.id, &*queue.vhost, &*queue.name, &*queue.user))
+            .collect();
+        assert_eq!(
+            queues,
+            [
+                (1, "mig", "mig.agt.results", "guest"),
+                (2, "mig", "mig.agt.linux.host", "guest"),
+                (3, "mig", "bounded", "guest"),
+            ]
+        );
+        assert_eq!(loaded.queues[2].settings.max_length, Some(5));
+        assert_eq!(loaded.queues[2].settings.overflow, Overflow::DropHead);
+        assert_eq!(loaded.bindings.len(), 2);
+        let messages: Vec<_> = loaded
+            .messages
+            .iter()
+            .map(|m| (m.queue, m.length))
+            .collect();
+        assert_eq!(messages, [(2, 5), (2, 6), (1, 6)]);
+        thread.stop().expect("a clean stop");
+    }
+}
+
+#[test]
+fn an_upgrade_that_is_interrupted_has_not_happened() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("relay.db");
+    former(&path);
+    let connection = rusqlite::Connection::open(&path).expect("a file");
+    // What the upgrade wants to make is in its way.
+    connection
+        .execute_batch("CREATE TABLE former_queues (x)")
+        .expect("a table");
+    drop(connection);
+    assert!(StoreThread::open(how(&path, 0)).is_err());
+    let connection = rusqlite::Connection::open(&path).expect("a file");
+    connection
+        .execute_batch("DROP TABLE former_queues")
+        .expect("dropped");
+    drop(connection);
+    let (thread, loaded) = open(&path, 0);
+    assert_eq!((loaded.queues.len(), loaded.messages.len()), (3, 3));
+    thread.stop().expect("a clean stop");
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_written_raises_the_alarm_until_it_can() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("relay.db");
+    let connection = schema::open(&path, "mig").expect("a file");
+    connection
+        .pragma_update_and_check(None, "max_page_count", 40, |_| Ok(()))
+        .expect("a bound");
+    let (sender, receiver) = mpsc::channel();
+    let counters: Arc<Counters> = Arc::default();
+    let alarms = Alarms::new(Arc::clone(&counters));
+    let room = Room::new(path, 0, Arc::clone(&alarms));
+    let counted = Arc::clone(&counters);
+    let committer = Committer::new(connection, receiver, counters, room);
+    let thread = std::thread::spawn(move || committer.run());
+    let storage = Storage { sender };
+    storage.send(put_queue());
+    assert!(storage.barrier().await);
+    assert_eq!(alarms.reason(), None);
+    let outbox = Arc::new(Outbox::new(1 << 20, 1 << 20));
+    storage.send(confirmed(&outbox, 1, &vec![0; 500_000]));
+    tokio::time::timeout(Duration::from_secs(60), outbox.added())
+        .await
+        .expect("an answer");
+    assert_eq!(answers(&outbox), [NACK]);
+    assert_eq!(counted.disk_alarms.load(Ordering::Relaxed), 1);
+    // It tries by itself: nothing is sent any more.
+    tokio::time::timeout(Duration::from_secs(60), alarms.over())
+        .await
+        .expect("an end of the alarm");
+    storage.send(Op::Stop);
+    thread.join().expect("no panic").expect("a clean stop");
+}
+
+#[test]
+fn a_disk_with_too_little_room_is_known_at_the_start() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("relay.db");
+    let counters: Arc<Counters> = Arc::default();
+    let alarms = Alarms::new(Arc::clone(&counters));
+    let (thread, _) = StoreThread::open(OpenStore {
+        least_free: u64::MAX,
+        alarms: Arc::clone(&alarms),
+        counters,
+        ..how(&path, 0)
+    })
+    .expect("a store");
+    assert_eq!(alarms.reason(), Some("low on disk"));
+    thread.stop().expect("a clean stop");
 }

@@ -13,26 +13,37 @@ pub(super) fn apply(connection: &Connection, op: &Op) -> rusqlite::Result<()> {
     };
     match op {
         Op::PutExchange {
+            vhost,
             name,
+            kind,
             auto_delete,
             internal,
         } => execute(
-            "INSERT OR REPLACE INTO exchanges VALUES (?1, ?2, ?3)",
-            params![&**name, auto_delete, internal],
+            "INSERT OR REPLACE INTO exchanges VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![&**vhost, &**name, kind.name(), auto_delete, internal],
         ),
-        Op::DeleteExchange(name) => {
-            execute("DELETE FROM bindings WHERE exchange = ?1", params![&**name])?;
-            execute("DELETE FROM exchanges WHERE name = ?1", params![&**name])
+        Op::DeleteExchange { vhost, name } => {
+            execute(
+                "DELETE FROM bindings WHERE exchange = ?2
+                 AND queue IN (SELECT id FROM queues WHERE vhost = ?1)",
+                params![&**vhost, &**name],
+            )?;
+            execute(
+                "DELETE FROM exchanges WHERE vhost = ?1 AND name = ?2",
+                params![&**vhost, &**name],
+            )
         }
         Op::PutQueue {
             id,
+            vhost,
             name,
             user,
             settings,
         } => execute(
-            "INSERT OR REPLACE INTO queues VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT OR REPLACE INTO queues VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             params![
                 id,
+                &**vhost,
                 &**name,
                 &**user,
                 settings.auto_delete,
@@ -98,4 +109,10 @@ pub(super) fn fetch(connection: &Connection, id: i64) -> Result<Option<Bytes>, S
             tracing::error!(%error, "The relay cannot read a message from its store.");
             StoreFailed
         })
+}
+
+/// Writes something that changes nothing, to see whether writing works.
+pub(super) fn probe(connection: &Connection) -> rusqlite::Result<()> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    connection.pragma_update(None, "user_version", version)
 }

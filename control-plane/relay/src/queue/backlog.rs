@@ -1,8 +1,9 @@
 //! The messages of a queue: waiting in order of publication, or delivered and
 //! not yet acknowledged.
 
-use super::MessageId;
+use super::{ConnectionId, MessageId};
 use crate::body_memory::HeldBody;
+use crate::broker::{Amount, Origins};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub(crate) struct Entry {
     pub length: u64,
     /// Milliseconds since the epoch.
     pub expires: Option<u64>,
+    /// The connection it came from.
+    pub publisher: ConnectionId,
     pub redelivered: bool,
     pub stored: Stored,
 }
@@ -47,6 +50,8 @@ pub(crate) struct Backlog {
     /// Waiting messages that expire, by time.
     expiries: BTreeSet<(u64, MessageId)>,
     ready_bytes: u64,
+    /// Who sent the waiting messages.
+    origins: Origins,
 }
 
 impl Backlog {
@@ -58,6 +63,11 @@ impl Backlog {
     /// Bytes of the waiting messages' bodies.
     pub fn ready_bytes(&self) -> u64 {
         self.ready_bytes
+    }
+
+    /// What of the waiting messages came from a connection.
+    pub fn sent_by(&self, connection: ConnectionId) -> Amount {
+        self.origins.of(connection)
     }
 
     /// Delivered messages that are not acknowledged.
@@ -74,6 +84,7 @@ impl Backlog {
     /// one that comes back.
     pub fn insert(&mut self, id: MessageId, entry: Entry) {
         self.ready_bytes += entry.length;
+        self.origins.add(entry.publisher, entry.length);
         if let Some(expires) = entry.expires {
             self.expiries.insert((expires, id));
         }
@@ -107,6 +118,7 @@ impl Backlog {
             self.expiries.pop_first();
             if let Some(entry) = self.ready.remove(&id) {
                 self.ready_bytes -= entry.length;
+                self.origins.remove(entry.publisher, entry.length);
                 gone.push((id, entry));
             }
         }
@@ -124,6 +136,7 @@ impl Backlog {
     pub fn purge(&mut self) -> Vec<(MessageId, Entry)> {
         self.expiries.clear();
         self.ready_bytes = 0;
+        self.origins.clear();
         std::mem::take(&mut self.ready).into_iter().collect()
     }
 
@@ -144,6 +157,7 @@ impl Backlog {
 
     fn left(&mut self, id: MessageId, entry: &Entry) {
         self.ready_bytes -= entry.length;
+        self.origins.remove(entry.publisher, entry.length);
         if let Some(expires) = entry.expires {
             self.expiries.remove(&(expires, id));
         }

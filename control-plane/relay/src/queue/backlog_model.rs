@@ -50,6 +50,7 @@ fn entry(length: u64, expires: Option<u64>) -> Entry {
         body: None,
         length,
         expires,
+        publisher: 1,
         redelivered: false,
         stored: Stored::No,
     }

@@ -4,6 +4,7 @@ pub(crate) mod backlog;
 mod consumers;
 pub(crate) mod settings;
 
+use crate::vhost::VhostId;
 use backlog::Backlog;
 pub(crate) use consumers::{ConsumerRef, Consumers};
 pub(crate) use settings::{Overflow, QueueSettings};
@@ -20,6 +21,7 @@ pub(crate) type ConnectionId = u64;
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Queue {
+    pub vhost: VhostId,
     pub name: Arc<str>,
     pub settings: QueueSettings,
     /// Account that declared it.
@@ -37,8 +39,15 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub fn new(name: Arc<str>, settings: QueueSettings, user: Arc<str>, now: u64) -> Self {
+    pub fn new(
+        vhost: VhostId,
+        name: Arc<str>,
+        settings: QueueSettings,
+        user: Arc<str>,
+        now: u64,
+    ) -> Self {
         Self {
+            vhost,
             name,
             settings,
             user,

@@ -57,11 +57,15 @@ impl QueueSettings {
                         _ => return Err(invalid(name, key, value)),
                     }
                 }
-                "x-queue-type" if text(value) != Some(b"classic") => {
-                    return Err(Exception::not_implemented(format!(
-                        "queue '{name}': only x-queue-type 'classic' exists here"
-                    )));
-                }
+                "x-queue-type" => match text(value) {
+                    Some(b"classic") => {}
+                    Some(b"quorum" | b"stream") => {
+                        return Err(Exception::not_implemented(format!(
+                            "queue '{name}': only x-queue-type 'classic' exists here"
+                        )));
+                    }
+                    _ => return Err(invalid(name, key, value)),
+                },
                 "x-dead-letter-exchange"
                 | "x-dead-letter-routing-key"
                 | "x-max-priority"
@@ -138,7 +142,12 @@ impl QueueSettings {
 }
 
 fn invalid(name: &str, key: &str, value: &AMQPValue) -> Exception {
-    Exception::precondition_failed(format!("invalid arg '{key}' for queue '{name}': {value:?}"))
+    let shown = match (integer(value), text(value)) {
+        (Some(number), _) => number.to_string(),
+        (_, Some(bytes)) => String::from_utf8_lossy(bytes).escape_default().to_string(),
+        _ => format!("{:?}", value.get_type()),
+    };
+    Exception::precondition_failed(format!("invalid arg '{key}' for queue '{name}': {shown}"))
 }
 
 fn integer(value: &AMQPValue) -> Option<i64> {
@@ -205,6 +214,7 @@ mod tests {
             ("x-expires", AMQPValue::LongString("5".into()), 406),
             ("x-overflow", AMQPValue::LongString("other".into()), 406),
             ("x-queue-type", AMQPValue::LongString("quorum".into()), 540),
+            ("x-queue-type", AMQPValue::LongString("other".into()), 406),
             (
                 "x-dead-letter-exchange",
                 AMQPValue::LongString("d".into()),

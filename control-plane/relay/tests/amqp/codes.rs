@@ -136,7 +136,8 @@ async fn refusals_about_exchanges() {
         (declare_exchange("", "direct"), CHANNEL, 403),
         (declare_exchange("amq.mine", "direct"), CHANNEL, 403),
         (declare_exchange("amq.direct", "direct"), CHANNEL, 406),
-        (declare_exchange("e", "topic"), CONNECTION, 540),
+        (declare_exchange("amq.direct", "topic"), CHANNEL, 406),
+        (declare_exchange("e", "headers"), CONNECTION, 540),
         (declare_exchange("e", "nonsense"), CONNECTION, 503),
         (AMQPClass::Exchange(bind), CONNECTION, 540),
         (delete(""), CHANNEL, 403),
@@ -265,6 +266,48 @@ async fn content_out_of_order_ends_the_connection() {
     raw.content_header(1, 5, properties()).await;
     raw.body(1, b"too long").await;
     assert_eq!(raw.refusal().await.reply_code, 501);
+}
+
+#[tokio::test]
+async fn what_does_not_exist_can_be_unbound_and_deleted() {
+    let server = Server::start().await;
+    declare(&server.channel().await, "q", &[]).await;
+    let mut raw = Raw::open(server.address()).await;
+    for (queue, exchange) in [("none", "amq.topic"), ("q", "none"), ("q", "amq.topic")] {
+        let unbind = queue::AMQPMethod::Unbind(queue::Unbind {
+            queue: queue.into(),
+            exchange: exchange.into(),
+            ..Default::default()
+        });
+        raw.method(1, AMQPClass::Queue(unbind)).await;
+        let answer = raw.frame().await;
+        assert!(
+            matches!(
+                answer,
+                Some(AMQPFrame::Method(
+                    1,
+                    AMQPClass::Queue(queue::AMQPMethod::UnbindOk(_))
+                ))
+            ),
+            "{queue} {exchange}: {answer:?}"
+        );
+    }
+    let delete = exchange::AMQPMethod::Delete(exchange::Delete {
+        exchange: "none".into(),
+        ..Default::default()
+    });
+    raw.method(1, AMQPClass::Exchange(delete)).await;
+    let answer = raw.frame().await;
+    assert!(
+        matches!(
+            answer,
+            Some(AMQPFrame::Method(
+                1,
+                AMQPClass::Exchange(exchange::AMQPMethod::DeleteOk(_))
+            ))
+        ),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]

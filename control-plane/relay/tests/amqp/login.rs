@@ -70,6 +70,20 @@ async fn tune_values_outside_the_offer_are_refused_with_530() {
 }
 
 #[tokio::test]
+async fn a_client_without_limits_of_its_own_gets_ours() {
+    let server = Server::start().await;
+    let mut raw = Raw::dial(server.address()).await;
+    raw.send(PROTOCOL).await;
+    raw.frame().await.expect("connection.start");
+    raw.start_ok("guest", "guest-secret").await;
+    raw.frame().await.expect("connection.tune");
+    raw.tune_ok(0, 0, 0).await;
+    raw.connection_open("mig").await;
+    raw.frame().await.expect("connection.open-ok");
+    raw.open_channel(100).await;
+}
+
+#[tokio::test]
 async fn methods_before_their_turn_are_refused_with_503() {
     let server = Server::start().await;
     let mut raw = Raw::dial(server.address()).await;

@@ -1,11 +1,16 @@
 //! The relay as its clients see it.
 
+mod alarms;
 mod bounds;
 mod codes;
 mod declare;
 mod delivery;
+mod disk;
 mod durability;
+mod exchanges;
 mod expiry;
+mod external;
+mod flood;
 mod hostile;
 mod idle_memory;
 mod login;
@@ -17,3 +22,4 @@ mod settle;
 mod slow;
 mod support;
 mod tls;
+mod vhosts;

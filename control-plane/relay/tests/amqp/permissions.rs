@@ -2,8 +2,8 @@
 
 use crate::support::*;
 use lapin::options::{
-    BasicConsumeOptions, BasicPublishOptions, ExchangeDeclareOptions, QueueBindOptions,
-    QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+    BasicConsumeOptions, BasicPublishOptions, ExchangeDeclareOptions, QueueDeclareOptions,
+    QueueDeleteOptions, QueuePurgeOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{Channel, ExchangeKind};
@@ -17,6 +17,9 @@ async fn server() -> Server {
         config
             .users
             .push(user("scheduler", topology::scheduler_permissions()));
+        config
+            .users
+            .push(user("worker", topology::worker_permissions()));
     })
     .await
 }
@@ -48,18 +51,6 @@ async fn declare_topology(channel: &Channel) {
             .await
             .expect("bound");
     }
-}
-
-async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> lapin::Result<()> {
-    channel
-        .queue_bind(
-            queue.into(),
-            exchange.into(),
-            key.into(),
-            QueueBindOptions::default(),
-            FieldTable::default(),
-        )
-        .await
 }
 
 #[tokio::test]
@@ -236,4 +227,67 @@ async fn every_access_is_checked_by_its_own_pattern() {
     }
     let own = channel(&server, "own").await;
     declare(&own, "own", &[]).await;
+}
+
+#[tokio::test]
+async fn a_worker_gets_the_events_it_asked_for_and_nothing_else() {
+    let server = server().await;
+    let scheduler = channel(&server, "scheduler").await;
+    select_confirms(&scheduler).await;
+    declare_topology(&scheduler).await;
+    crate::support::declare_exchange(&scheduler, topology::TO_WORKERS, ExchangeKind::Topic).await;
+    let worker = channel(&server, "worker").await;
+    let queue = "migevent.worker.inventory";
+    declare(&worker, queue, &[]).await;
+    bind(&worker, queue, topology::TO_WORKERS, "agent.#")
+        .await
+        .expect("bound");
+    for event in [
+        "agent.new",
+        "command.results",
+        "agent.authentication.failure",
+    ] {
+        assert!(
+            route(&scheduler, topology::TO_WORKERS, event, event.as_bytes())
+                .await
+                .is_ack()
+        );
+    }
+    assert_eq!(
+        take_all(&worker, queue).await,
+        ["agent.new", "agent.authentication.failure"]
+    );
+
+    for (user, exchange) in [
+        ("worker", topology::TO_AGENTS),
+        ("worker", topology::TO_SCHEDULERS),
+        ("worker", topology::TO_WORKERS),
+        ("agent", topology::TO_WORKERS),
+    ] {
+        let channel = channel(&server, user).await;
+        select_confirms(&channel).await;
+        let options = BasicPublishOptions::default();
+        let sent = channel
+            .basic_publish(exchange.into(), "k".into(), options, b"x", persistent())
+            .await
+            .expect("sent")
+            .await;
+        assert_eq!(
+            code(&sent.expect_err(exchange)),
+            403,
+            "{user} to {exchange}"
+        );
+    }
+    for (user, queue) in [("worker", topology::RESULTS), ("agent", queue)] {
+        let channel = channel(&server, user).await;
+        let result = channel
+            .basic_consume(
+                queue.into(),
+                "".into(),
+                BasicConsumeOptions::default(),
+                FieldTable::default(),
+            )
+            .await;
+        assert_eq!(code(&result.expect_err(queue)), 403, "{user} of {queue}");
+    }
 }

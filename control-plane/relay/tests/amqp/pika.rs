@@ -18,7 +18,7 @@ async fn run(script: &'static str) {
         mig_testkit::skip("python3-pika is not installed");
         return;
     }
-    let server = Server::start().await;
+    let server = Server::with(|config| config.limits.memory_high_bytes = 4 << 20).await;
     let port = server.address().port();
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/pika")
@@ -52,4 +52,9 @@ async fn pika_publishes_and_consumes() {
 #[tokio::test]
 async fn pika_understands_refusals() {
     run("refusals.py").await;
+}
+
+#[tokio::test]
+async fn pika_gets_events_and_waits_while_memory_is_short() {
+    run("events.py").await;
 }

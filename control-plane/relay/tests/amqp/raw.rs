@@ -14,6 +14,8 @@ pub const PROTOCOL: &[u8] = b"AMQP\0\0\x09\x01";
 pub struct Raw {
     pub stream: TcpStream,
     input: Vec<u8>,
+    /// What it tells the server it understands.
+    pub capabilities: Vec<String>,
 }
 
 impl Raw {
@@ -23,6 +25,9 @@ impl Raw {
         Self {
             stream,
             input: Vec::new(),
+            capabilities: ["authentication_failure_close", "consumer_cancel_notify"]
+                .map(str::to_owned)
+                .into(),
         }
     }
 
@@ -35,7 +40,19 @@ impl Raw {
 
     /// Logged in as guest.
     pub async fn login(address: SocketAddr, frame_max: u32, heartbeat: u16) -> Self {
+        Self::login_with(address, frame_max, heartbeat, &[]).await
+    }
+
+    /// Logged in as guest, with more capabilities.
+    pub async fn login_with(
+        address: SocketAddr,
+        frame_max: u32,
+        heartbeat: u16,
+        capabilities: &[&str],
+    ) -> Self {
         let mut raw = Self::dial(address).await;
+        raw.capabilities
+            .extend(capabilities.iter().map(|name| (*name).to_owned()));
         raw.send(PROTOCOL).await;
         raw.frame().await.expect("connection.start");
         raw.start_ok("guest", "guest-secret").await;
@@ -48,8 +65,8 @@ impl Raw {
 
     pub async fn start_ok(&mut self, user: &str, password: &str) {
         let mut capabilities = FieldTable::default();
-        for name in ["authentication_failure_close", "consumer_cancel_notify"] {
-            capabilities.insert(name.into(), AMQPValue::Boolean(true));
+        for name in &self.capabilities {
+            capabilities.insert(name.as_str().into(), AMQPValue::Boolean(true));
         }
         let mut client_properties = FieldTable::default();
         client_properties.insert("capabilities".into(), AMQPValue::FieldTable(capabilities));
@@ -123,6 +140,21 @@ impl Raw {
             .await;
     }
 
+    /// A whole message to a queue.
+    pub async fn publish(&mut self, channel: u16, queue: &str, body: &[u8]) {
+        let publish = basic::AMQPMethod::Publish(basic::Publish {
+            routing_key: queue.into(),
+            ..Default::default()
+        });
+        self.method(channel, AMQPClass::Basic(publish)).await;
+        let properties = basic::AMQPProperties::default().with_delivery_mode(2);
+        self.content_header(channel, body.len() as u64, properties)
+            .await;
+        if !body.is_empty() {
+            self.body(channel, body).await;
+        }
+    }
+
     pub async fn body(&mut self, channel: u16, bytes: &[u8]) {
         self.send(&encode(&AMQPFrame::Body(channel, bytes.to_vec())))
             .await;
@@ -151,6 +183,17 @@ impl Raw {
                 .expect("an answer in time");
             if !read.is_ok_and(|count| count > 0) {
                 return None;
+            }
+        }
+    }
+
+    /// The next method on channel 0, whatever else comes before it.
+    pub async fn connection_method(&mut self) -> connection::AMQPMethod {
+        loop {
+            match self.frame().await {
+                Some(AMQPFrame::Method(0, AMQPClass::Connection(method))) => return method,
+                Some(_) => {}
+                None => panic!("the server has hung up"),
             }
         }
     }

@@ -3,13 +3,13 @@
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions,
-    QueueDeclareOptions,
+    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions,
+    ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, Error,
-    ErrorKind, Queue,
+    ErrorKind, ExchangeKind, Queue,
 };
 use mig_relay::{
     Listener, Password, PermissionPatterns, Relay, RelayConfig, RelayHandle, Stats, User,
@@ -127,6 +127,59 @@ pub async fn declare(channel: &Channel, name: &str, pairs: &[(&str, AMQPValue)])
         .queue_declare(name.into(), options, arguments(pairs))
         .await
         .expect("a queue")
+}
+
+pub async fn declare_exchange(channel: &Channel, name: &str, kind: ExchangeKind) {
+    let options = ExchangeDeclareOptions {
+        durable: true,
+        ..Default::default()
+    };
+    channel
+        .exchange_declare(name.into(), kind, options, FieldTable::default())
+        .await
+        .expect("an exchange");
+}
+
+pub async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> lapin::Result<()> {
+    channel
+        .queue_bind(
+            queue.into(),
+            exchange.into(),
+            key.into(),
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        )
+        .await
+}
+
+/// Publishes to an exchange and waits for the answer.
+pub async fn route(channel: &Channel, exchange: &str, key: &str, body: &[u8]) -> Confirmation {
+    let options = BasicPublishOptions {
+        mandatory: true,
+        ..Default::default()
+    };
+    let sent = channel
+        .basic_publish(exchange.into(), key.into(), options, body, persistent())
+        .await
+        .expect("sent");
+    timeout(PATIENCE, sent)
+        .await
+        .expect("an answer in time")
+        .expect("an answer")
+}
+
+/// Everything that waits in a queue.
+pub async fn take_all(channel: &Channel, queue: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    let options = BasicGetOptions { no_ack: true };
+    while let Some(got) = channel
+        .basic_get(queue.into(), options)
+        .await
+        .expect("an answer")
+    {
+        all.push(String::from_utf8(got.delivery.data).expect("text"));
+    }
+    all
 }
 
 /// Messages waiting in a queue.

@@ -4,17 +4,19 @@ use crate::support::*;
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::{Connection, ConnectionProperties};
 use mig_relay::{Listener, TlsFiles};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+};
 use std::time::Duration;
 use tokio::time::timeout;
 
-struct Authority {
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    pub pem: String,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -25,16 +27,54 @@ impl Authority {
         }
     }
 
+    /// Writes a list of the certificates of these names, as an authority replaces
+    /// it.
+    fn revoke(&self, list: &std::path::Path, names: &[&str]) {
+        let now = time::OffsetDateTime::now_utc();
+        let revoked = names.iter().map(|name| rcgen::RevokedCertParams {
+            serial_number: serial(name),
+            revocation_time: now,
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let params = rcgen::CertificateRevocationListParams {
+            this_update: now - time::Duration::hours(1),
+            next_update: now + time::Duration::hours(1),
+            crl_number: rcgen::SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        let signed = params.signed_by(&self.issuer).expect("a list");
+        let new = list.with_extension("new");
+        std::fs::write(&new, signed.pem().expect("PEM")).expect("write");
+        std::fs::rename(new, list).expect("rename");
+    }
+
     /// Certificate and key.
-    fn issue(&self, name: &str) -> (String, String) {
+    pub fn issue(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![name.into()]).expect("parameters");
+        let mut params = CertificateParams::new(vec![name.into()]).expect("parameters");
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.serial_number = Some(serial(name));
         let certificate = params.signed_by(&key, &self.issuer).expect("signed");
         (certificate.pem(), key.serialize_pem())
     }
 }
 
+fn serial(name: &str) -> rcgen::SerialNumber {
+    name.as_bytes().to_vec().into()
+}
+
 async fn tls_server(authority: &Authority) -> Server {
+    tls_server_with(authority, |_| {}).await
+}
+
+pub async fn tls_server_with(
+    authority: &Authority,
+    adjust: impl FnOnce(&mut mig_relay::RelayConfig),
+) -> Server {
     let (certificate, key) = authority.issue("localhost");
     Server::with(|config| {
         config.listeners = vec![Listener::Tls(
@@ -43,9 +83,11 @@ async fn tls_server(authority: &Authority) -> Server {
                 certificate: certificate.into(),
                 key: key.into(),
                 client_authority: authority.pem.clone().into(),
+                revoked: None,
             },
         )];
-        config.limits.login_timeout = Duration::from_secs(5);
+        config.limits.login_timeout = Duration::from_secs(15);
+        adjust(config);
     })
     .await
 }
@@ -59,6 +101,14 @@ async fn dial(
         "amqps://guest:guest-secret@localhost:{}/mig",
         server.address().port()
     );
+    dial_uri(&uri, trusted, identity).await
+}
+
+pub async fn dial_uri(
+    uri: &str,
+    trusted: &Authority,
+    identity: Option<(String, String)>,
+) -> lapin::Result<Connection> {
     let config = OwnedTLSConfig {
         identity: identity.map(|(certificate, key)| OwnedIdentity::PKCS8 {
             pem: certificate.into(),
@@ -69,7 +119,7 @@ async fn dial(
     let runtime = lapin::runtime::default_runtime()?;
     timeout(
         PATIENCE,
-        Connection::connect_with_config(&uri, ConnectionProperties::default(), config, runtime),
+        Connection::connect_with_config(uri, ConnectionProperties::default(), config, runtime),
     )
     .await
     .expect("an answer in time")
@@ -118,6 +168,44 @@ async fn a_client_without_our_certificate_is_not() {
 }
 
 #[tokio::test]
+async fn who_is_revoked_while_the_relay_runs_is_refused_from_then_on() {
+    let authority = Authority::new();
+    let (lost, kept) = (authority.issue("lost"), authority.issue("kept"));
+    let directory = tempfile::tempdir().expect("a directory");
+    let list = directory.path().join("ca.crl");
+    authority.revoke(&list, &[]);
+    let server = tls_server_with(&authority, |config| {
+        for listener in &mut config.listeners {
+            if let Listener::Tls(_, files) = listener {
+                files.revoked = Some(list.clone());
+            }
+        }
+    })
+    .await;
+    let standing = dial(&server, &authority, Some(lost.clone())).await;
+    let standing = standing.expect("nobody is revoked yet");
+
+    authority.revoke(&list, &["lost"]);
+    dial(&server, &authority, Some(lost.clone()))
+        .await
+        .expect_err("revoked");
+    dial(&server, &authority, Some(kept.clone()))
+        .await
+        .expect("another one");
+    // What stands is not ended by it.
+    standing.create_channel().await.expect("a channel");
+
+    // A list that cannot be used changes nothing.
+    std::fs::write(&list, "no list").expect("write");
+    dial(&server, &authority, Some(lost))
+        .await
+        .expect_err("still revoked");
+    dial(&server, &authority, Some(kept))
+        .await
+        .expect("still another one");
+}
+
+#[tokio::test]
 async fn unusable_certificates_are_named_at_the_start() {
     let authority = Authority::new();
     let (certificate, _) = authority.issue("localhost");
@@ -130,6 +218,7 @@ async fn unusable_certificates_are_named_at_the_start() {
             certificate: certificate.into(),
             key: other_key.into(),
             client_authority: authority.pem.clone().into(),
+            revoked: None,
         },
     ));
     let error = mig_relay::Relay::start(config).await.expect_err("no relay");

@@ -57,7 +57,7 @@ def main(port):
     refused_channel(connection, 406, lambda c: c.queue_declare("durable"))
     refused_channel(connection, 403, lambda c: c.exchange_declare("amq.x", "direct"))
     refused_connection(port, 540, lambda c: c.tx_select())
-    refused_connection(port, 540, lambda c: c.exchange_declare("t", "topic"))
+    refused_connection(port, 540, lambda c: c.exchange_declare("h", "headers"))
 
     channel.confirm_delivery()
     try:

@@ -5,7 +5,8 @@ use mig_protocol::{Command, CommandStatus, Limits, ModuleResult, Time, read_docu
 use mig_store::{Answer, AnswerOutcome};
 use serde_json::Value;
 
-use super::{acknowledge, consumer, excerpt, next_batch, persist};
+use super::{Storing, acknowledge, consumer, excerpt, next_batch, persist};
+use crate::events::Kind;
 use crate::relay::{RESULTS, SessionError};
 use crate::start::Shared;
 
@@ -15,8 +16,8 @@ const PREFETCH: u16 = 16;
 const SHORTEST: usize = 10;
 
 /// Stores answers until the relay is lost.
-pub(crate) async fn consume(shared: &Shared, channel: &Channel) -> SessionError {
-    match consume_forever(shared, channel).await {
+pub(crate) async fn consume(shared: &Shared, channel: &Channel, storing: &Storing) -> SessionError {
+    match consume_forever(shared, channel, storing).await {
         Err(error) => error,
         Ok(never) => match never {},
     }
@@ -25,14 +26,21 @@ pub(crate) async fn consume(shared: &Shared, channel: &Channel) -> SessionError 
 async fn consume_forever(
     shared: &Shared,
     channel: &Channel,
+    storing: &Storing,
 ) -> Result<std::convert::Infallible, SessionError> {
     let mut consumer = consumer(channel, RESULTS, PREFETCH).await?;
     loop {
         let batch = next_batch(&mut consumer, RESULTS, PREFETCH).await?;
+        let _storing = storing.batch();
         let mut answers = Vec::with_capacity(batch.len());
+        // The messages they came in, for events.
+        let mut bodies = Vec::with_capacity(batch.len());
         for delivery in &batch {
             match read(&delivery.data, shared.config.max_answer, shared.now()) {
-                Ok(answer) => answers.push(answer),
+                Ok(answer) => {
+                    answers.push(answer);
+                    bodies.push(delivery.data.as_slice());
+                }
                 Err(reason) => {
                     shared.counts.answers_malformed.one();
                     tracing::warn!(
@@ -44,7 +52,10 @@ async fn consume_forever(
         }
         if !answers.is_empty() {
             let outcomes = persist(|| shared.store.finish_commands(&answers)).await;
-            for (answer, outcome) in answers.iter().zip(outcomes) {
+            for ((answer, body), outcome) in answers.iter().zip(bodies).zip(outcomes) {
+                if matches!(outcome, AnswerOutcome::Stored { .. }) {
+                    shared.tell(Kind::CommandResults, body);
+                }
                 report(shared, answer, outcome);
             }
         }

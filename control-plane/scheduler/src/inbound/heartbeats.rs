@@ -6,7 +6,8 @@ use lapin::Channel;
 use mig_protocol::{Agent, AgentMode, Time, parse_agent};
 use mig_store::HeartbeatOutcome;
 
-use super::{acknowledge, consumer, excerpt, next_batch, persist};
+use super::{Storing, acknowledge, consumer, excerpt, next_batch, persist};
+use crate::events::Kind;
 use crate::relay::{HEARTBEATS, SessionError};
 use crate::start::Shared;
 
@@ -22,8 +23,8 @@ const LONGEST_VERSION: usize = 128;
 const LONGEST_QUEUELOC: usize = 255 - "mig.agt.".len();
 
 /// Stores heartbeats until the relay is lost.
-pub(crate) async fn consume(shared: &Shared, channel: &Channel) -> SessionError {
-    match consume_forever(shared, channel).await {
+pub(crate) async fn consume(shared: &Shared, channel: &Channel, storing: &Storing) -> SessionError {
+    match consume_forever(shared, channel, storing).await {
         Err(error) => error,
         Ok(never) => match never {},
     }
@@ -32,18 +33,28 @@ pub(crate) async fn consume(shared: &Shared, channel: &Channel) -> SessionError 
 async fn consume_forever(
     shared: &Shared,
     channel: &Channel,
+    storing: &Storing,
 ) -> Result<std::convert::Infallible, SessionError> {
     let mut consumer = consumer(channel, HEARTBEATS, PREFETCH).await?;
     loop {
         let batch = next_batch(&mut consumer, HEARTBEATS, PREFETCH).await?;
+        let _storing = storing.batch();
         let now = shared.now();
         let mut agents = Vec::with_capacity(batch.len());
+        // The messages they came in, for events.
+        let mut bodies = Vec::with_capacity(batch.len());
         for delivery in &batch {
             match read(&delivery.data) {
                 Ok(agent) => match refusal(shared, &agent, now) {
-                    None => agents.push(agent),
+                    None => {
+                        agents.push(agent);
+                        bodies.push(delivery.data.as_slice());
+                    }
                     Some(reason) => {
                         shared.counts.heartbeats_refused.one();
+                        if matches!(reason, Refusal::Unlisted) {
+                            shared.tell(Kind::AuthenticationFailure, &delivery.data);
+                        }
                         tracing::warn!("A heartbeat of {} was dropped: {reason}.", agent.queueloc);
                     }
                 },
@@ -58,7 +69,10 @@ async fn consume_forever(
         }
         if !agents.is_empty() {
             let outcomes = persist(|| shared.store.record_heartbeats(&agents, now)).await;
-            for (agent, outcome) in agents.iter().zip(outcomes) {
+            for ((agent, body), outcome) in agents.iter().zip(bodies).zip(outcomes) {
+                if matches!(outcome, HeartbeatOutcome::New(_)) {
+                    shared.tell(Kind::AgentNew, body);
+                }
                 report(shared, agent, outcome);
             }
         }
@@ -108,15 +122,23 @@ fn read(body: &[u8]) -> Result<Agent, Malformed> {
 }
 
 /// Why a well-formed heartbeat is not wanted.
-fn refusal(shared: &Shared, agent: &Agent, now: Time) -> Option<String> {
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("it was sent at {0}")]
+    Old(Time),
+    #[error("the agent is not on the whitelist")]
+    Unlisted,
+}
+
+fn refusal(shared: &Shared, agent: &Agent, now: Time) -> Option<Refusal> {
     if is_old(agent.heartbeatts, now, shared.config.agent_timeout) {
-        return Some(format!("it was sent at {}", agent.heartbeatts));
+        return Some(Refusal::Old(agent.heartbeatts));
     }
     let listed = match &shared.config.whitelist {
         None => true,
         Some(whitelist) => whitelist.allows(&agent.queueloc),
     };
-    (!listed).then(|| "the agent is not on the whitelist".to_owned())
+    (!listed).then_some(Refusal::Unlisted)
 }
 
 fn is_old(sent: Time, now: Time, timeout: Duration) -> bool {

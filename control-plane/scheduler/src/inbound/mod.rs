@@ -4,6 +4,9 @@
 
 pub(crate) mod answers;
 pub(crate) mod heartbeats;
+mod storing;
+
+pub(crate) use storing::Storing;
 
 use std::time::Duration;
 

@@ -1,10 +1,16 @@
 //! Connecting to the relay.
 
+use std::io;
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lapin::tcp::{AMQPUriTcpExt, AsyncTcpStream, OwnedIdentity, OwnedTLSConfig};
+use async_compat::CompatExt;
+use lapin::tcp::{AsyncTcpStream, OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use lapin::{Connection, ConnectionProperties};
+use tokio::net::TcpStream;
 
 use super::SessionError;
 use crate::config::RelayAccess;
@@ -14,8 +20,8 @@ const FRAME_MAX: u32 = 64 * 1024;
 /// How long leaving may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One attempt to connect and log in.
-pub(crate) async fn connect(access: &RelayAccess) -> Result<Connection, SessionError> {
+/// One attempt to connect and log in; the relay shows `name` to its operators.
+pub(crate) async fn connect(access: &RelayAccess, name: &str) -> Result<Connection, SessionError> {
     let uri = AMQPUri {
         scheme: if access.tls.is_some() {
             AMQPScheme::AMQPS
@@ -47,28 +53,64 @@ pub(crate) async fn connect(access: &RelayAccess) -> Result<Connection, SessionE
             cert_chain: Some(tls.ca.clone()),
         },
     };
-    let properties = ConnectionProperties::default().with_connection_name("mig-scheduler".into());
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
     let runtime = lapin::runtime::default_runtime()?;
+    let abandoned = Abandoned::default();
+    let socket = Arc::clone(&abandoned.0);
+    let limit = access.timeout;
     let attempt = Connection::connector(
         uri,
         runtime,
-        async move |uri, runtime| {
-            let encrypted = uri.scheme == AMQPScheme::AMQPS;
-            let stream = uri
-                .connect_with_config_async(tls.as_ref(), &runtime)
-                .await?;
+        async move |uri, _| {
+            let AMQPAuthority { host, port, .. } = &uri.authority;
+            let reached = TcpStream::connect((host.as_str(), *port));
+            let stream = tokio::time::timeout(limit, reached)
+                .await
+                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+            stream.set_nodelay(true)?;
+            let second = stream.as_fd().try_clone_to_owned()?;
+            *socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(second.into());
+            let stream = AsyncTcpStream::Plain(stream.compat());
+            if uri.scheme == AMQPScheme::AMQP {
+                return Ok(stream);
+            }
+            let stream = stream.into_tls(host, tls.as_ref()).await?;
             // Built without its TLS the client would send the password in clear.
-            if encrypted && matches!(stream, AsyncTcpStream::Plain(_)) {
-                let error = std::io::Error::other("this program was built without TLS");
+            if matches!(stream, AsyncTcpStream::Plain(_)) {
+                let error = io::Error::other("this program was built without TLS");
                 return Err(error.into());
             }
             Ok(stream)
         },
         properties,
     );
-    match tokio::time::timeout(access.timeout, attempt).await {
-        Ok(connection) => Ok(connection?),
-        Err(_) => Err(SessionError::Slow(access.timeout)),
+    match tokio::time::timeout(limit, attempt).await {
+        Ok(connection) => {
+            abandoned.keep();
+            Ok(connection?)
+        }
+        Err(_) => Err(SessionError::Slow(limit)),
+    }
+}
+
+/// Cuts the connection of an attempt that is given up: the client would wait for
+/// a silent relay for ever, with a thread for each attempt.
+#[derive(Default)]
+struct Abandoned(Arc<Mutex<Option<std::net::TcpStream>>>);
+
+impl Abandoned {
+    /// The attempt came to an end.
+    fn keep(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let Some(socket) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // It may be gone already.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
     }
 }
 

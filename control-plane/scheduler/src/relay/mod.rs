@@ -1,22 +1,30 @@
-//! The connection to the relay, made again as often as it is lost.
+//! The connections to the relay, made again as often as one of them is lost.
 
-mod connect;
+mod blocked;
+pub(crate) mod connect;
+mod holding;
 mod publish;
 mod topology;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use lapin::{Channel, Connection};
 use mig_store::StoreError;
 use tokio::sync::watch;
 
 use crate::actions::causes;
 use crate::backoff::Backoff;
-use crate::inbound;
+use crate::config::{QueueKind, RelayAccess};
+use crate::inbound::{self, Storing};
 use crate::start::Shared;
 
 pub(crate) use topology::{HEARTBEATS, RESULTS, TO_AGENTS, agent_queue};
+
+/// How long what is being stored may take when a session ends.
+const STORING: Duration = Duration::from_secs(30);
 
 /// Why a session with the relay ended.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +35,19 @@ pub(crate) enum SessionError {
     /// Connecting took too long.
     #[error("the relay did not answer within {0:?}")]
     Slow(Duration),
+    /// A queue is there with other properties.
+    #[error(
+        "the relay has {queue} already, and not as a {wanted} queue: {reason}; \
+         set the type of queues to what it is there, or delete it there once it is empty"
+    )]
+    Mismatch {
+        /// The queue.
+        queue: &'static str,
+        /// The type that is configured.
+        wanted: QueueKind,
+        /// What the relay says.
+        reason: lapin::Error,
+    },
     /// A consumer was cancelled, for instance because its queue was deleted.
     #[error("the relay ended the consumer of {0}")]
     ConsumerEnded(&'static str),
@@ -58,34 +79,65 @@ async fn connected_once(
     stop: &mut watch::Receiver<bool>,
     backoff: &mut Backoff,
 ) -> Option<SessionError> {
-    let connection = tokio::select! {
+    let links = tokio::select! {
         _ = stop.wait_for(|stop| *stop) => return None,
-        connection = connect::connect(&shared.config.relay) => connection,
+        links = Links::open(&shared.config.relay) => links,
     };
-    let connection = match connection {
-        Ok(connection) => connection,
+    let links = match links {
+        Ok(links) => links,
         Err(error) => return Some(error),
     };
     let opened = tokio::select! {
         _ = stop.wait_for(|stop| *stop) => None,
-        opened = Channels::open(&connection) => Some(opened),
+        opened = Channels::open(&links, shared.config.queues) => Some(opened),
     };
-    // The channels live until the connection is closed: a channel that is
+    // The channels live until the connections are closed: a channel that is
     // dropped starts to close itself, which gets in the way of a polite end.
-    let ended = match &opened {
-        None => None,
-        Some(Err(error)) => Some(error.clone().into()),
+    let (ended, channels) = match opened {
+        None => (None, None),
+        Some(Err(error)) => (Some(error), None),
         Some(Ok(channels)) => {
             backoff.reset();
-            tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => None,
-                ended = session(shared, channels) => Some(ended),
-            }
+            let ended = session(shared, &links, &channels, stop).await;
+            (ended, Some(channels))
         }
     };
     shared.connected.send_replace(false);
-    connect::close(&connection).await;
+    holding::release(shared).await;
+    links.close().await;
+    drop(channels);
     ended
+}
+
+/// The connections of a session. A relay that is low on memory or disk stops
+/// reading from who publishes; on a connection of their own, answers and
+/// heartbeats are still taken off its hands then.
+struct Links {
+    publishing: Connection,
+    consuming: Connection,
+}
+
+impl Links {
+    async fn open(access: &RelayAccess) -> Result<Links, SessionError> {
+        let publishing = connect::connect(access, "mig-scheduler, commands").await?;
+        match connect::connect(access, "mig-scheduler, answers").await {
+            Ok(consuming) => Ok(Links {
+                publishing,
+                consuming,
+            }),
+            Err(error) => {
+                connect::close(&publishing).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn close(&self) {
+        tokio::join!(
+            connect::close(&self.publishing),
+            connect::close(&self.consuming)
+        );
+    }
 }
 
 /// The channels of a session. One each, so that acknowledging "all up to here"
@@ -97,24 +149,57 @@ struct Channels {
 }
 
 impl Channels {
-    async fn open(connection: &Connection) -> lapin::Result<Channels> {
-        topology::declare(connection).await?;
+    async fn open(links: &Links, queues: QueueKind) -> Result<Channels, SessionError> {
+        topology::declare(&links.consuming, queues).await?;
         Ok(Channels {
-            publishing: connection.create_channel().await?,
-            results: connection.create_channel().await?,
-            heartbeats: connection.create_channel().await?,
+            publishing: links.publishing.create_channel().await?,
+            results: links.consuming.create_channel().await?,
+            heartbeats: links.consuming.create_channel().await?,
         })
     }
 }
 
-/// One session: everything at once, until the first part fails.
-async fn session(shared: &Shared, channels: &Channels) -> SessionError {
+/// One session: everything at once, until the first part fails, or `None` when
+/// told to stop.
+async fn session(
+    shared: &Shared,
+    links: &Links,
+    channels: &Channels,
+    stop: &mut watch::Receiver<bool>,
+) -> Option<SessionError> {
     shared.counts.connections.one();
     shared.connected.send_replace(true);
     tracing::info!("{:?}: connected to the relay.", shared.config.relay);
-    tokio::select! {
-        ended = publish::run(shared, &channels.publishing) => ended,
-        ended = inbound::answers::consume(shared, &channels.results) => ended,
-        ended = inbound::heartbeats::consume(shared, &channels.heartbeats) => ended,
-    }
+    let (storing_answers, storing_heartbeats) = (Storing::new(), Storing::new());
+    let answers = inbound::answers::consume(shared, &channels.results, &storing_answers);
+    let heartbeats =
+        inbound::heartbeats::consume(shared, &channels.heartbeats, &storing_heartbeats);
+    let (mut answers, mut heartbeats) = (pin!(answers.fuse()), pin!(heartbeats.fuse()));
+    let ended = tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => None,
+        ended = publish::run(shared, &channels.publishing) => Some(ended),
+        ended = holding::keep(shared) => Some(ended),
+        ended = blocked::report(shared, &links.publishing) => Some(ended),
+        ended = &mut answers => Some(ended),
+        ended = &mut heartbeats => Some(ended),
+    };
+    shared.connected.send_replace(false);
+    let rest = async {
+        let answers = async {
+            tokio::select! {
+                _ = answers => {}
+                () = storing_answers.over() => {}
+            }
+        };
+        let heartbeats = async {
+            tokio::select! {
+                _ = heartbeats => {}
+                () = storing_heartbeats.over() => {}
+            }
+        };
+        tokio::join!(answers, heartbeats)
+    };
+    // Longer only if the store is lost as well; the relay delivers it again.
+    let _ = tokio::time::timeout(STORING, rest).await;
+    ended
 }

@@ -7,12 +7,14 @@ use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
 use mig_protocol::{Command, Id, to_go_json};
 use tokio::time::Instant;
 
-use super::{SessionError, TO_AGENTS, agent_queue};
+use super::{SessionError, TO_AGENTS, agent_queue, holding};
 use crate::backoff::Backoff;
 use crate::start::Shared;
 
 /// Commands read, published and confirmed together.
 const PAGE: u32 = 128;
+/// Longest time to live, in milliseconds, that RabbitMQ understands.
+const LONGEST_EXPIRATION: u128 = u32::MAX as u128;
 /// AMQP's "persistent".
 const PERSISTENT: u8 = 2;
 
@@ -65,7 +67,7 @@ async fn empty_outbox(shared: &Shared, channel: &Channel) -> Result<bool, Sessio
     let mut after = Id(0);
     let mut waiting = false;
     loop {
-        let page = shared.store.outbox(after, PAGE).await?;
+        let page = holding::page(shared, after, PAGE).await?;
         let Some(last) = page.last() else {
             return Ok(waiting);
         };
@@ -138,11 +140,15 @@ async fn publish(
             return Ok(None);
         }
     };
-    let properties = BasicProperties::default()
+    let mut properties = BasicProperties::default()
         .with_content_type("text/plain".into())
         .with_delivery_mode(PERSISTENT)
-        .with_expiration(left.to_string().into())
         .with_timestamp(now.unix_seconds().unsigned_abs());
+    // A command that is valid for longer waits for its agent until that looks at
+    // it; refused for its expiration it would hold up all the others.
+    if left <= LONGEST_EXPIRATION {
+        properties = properties.with_expiration(left.to_string().into());
+    }
     let options = BasicPublishOptions {
         mandatory: true,
         ..BasicPublishOptions::default()

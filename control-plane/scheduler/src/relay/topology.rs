@@ -1,8 +1,12 @@
 //! The names on the relay, and declaring them.
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
-use lapin::{Connection, ExchangeKind};
+use lapin::protocol::AMQPSoftError;
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Connection, ErrorKind, ExchangeKind};
+
+use super::SessionError;
+use crate::config::QueueKind;
 
 /// Exchange from schedulers to agents.
 pub(crate) const TO_AGENTS: &str = "toagents";
@@ -20,7 +24,10 @@ pub(crate) fn agent_queue(queueloc: &str) -> String {
 
 /// Declares exchanges, queues and bindings; agents rely on the exchanges being
 /// there.
-pub(crate) async fn declare(connection: &Connection) -> lapin::Result<()> {
+pub(crate) async fn declare(
+    connection: &Connection,
+    queues: QueueKind,
+) -> Result<(), SessionError> {
     let channel = connection.create_channel().await?;
     for exchange in [TO_AGENTS, TO_SCHEDULERS] {
         channel
@@ -43,9 +50,10 @@ pub(crate) async fn declare(connection: &Connection) -> lapin::Result<()> {
                     durable: true,
                     ..QueueDeclareOptions::default()
                 },
-                FieldTable::default(),
+                arguments(queues),
             )
-            .await?;
+            .await
+            .map_err(|error| mismatch(queue, queues, error))?;
         channel
             .queue_bind(
                 queue.into(),
@@ -56,5 +64,31 @@ pub(crate) async fn declare(connection: &Connection) -> lapin::Result<()> {
             )
             .await?;
     }
-    channel.close(200, "declared".into()).await
+    channel.close(200, "declared".into()).await?;
+    Ok(())
+}
+
+/// What the original declares says nothing about the type.
+fn arguments(queues: QueueKind) -> FieldTable {
+    let mut arguments = FieldTable::default();
+    if queues == QueueKind::Quorum {
+        let kind = AMQPValue::LongString("quorum".into());
+        arguments.insert("x-queue-type".into(), kind);
+    }
+    arguments
+}
+
+fn mismatch(queue: &'static str, wanted: QueueKind, reason: lapin::Error) -> SessionError {
+    match reason.kind() {
+        ErrorKind::ProtocolError(error)
+            if error.get_id() == AMQPSoftError::PRECONDITIONFAILED.get_id() =>
+        {
+            SessionError::Mismatch {
+                queue,
+                wanted,
+                reason,
+            }
+        }
+        _ => reason.into(),
+    }
 }

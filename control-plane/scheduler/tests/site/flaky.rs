@@ -1,4 +1,4 @@
-//! A store that fails when told to.
+//! A store that fails when told to: once, or over one target for ever.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use mig_protocol::{Action, Agent, Command, Id, Investigator, Time};
 use mig_store::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey, Claim,
-    Expired, HeartbeatOutcome, IdBlock, InvestigatorUpdate, NewInvestigator, Progress, Pruned,
-    Search, Signature, Store, StoreError, StoreResult, StoredAction,
+    Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator, Progress,
+    Pruned, Search, Signature, Store, StoreError, StoreResult, StoredAction,
 };
 use mig_target::Target;
 
@@ -21,6 +21,10 @@ pub struct Flaky {
     after: bool,
 }
 
+/// What an action's target has to hold for the store to fail over it, as a
+/// database does over one that takes too long.
+pub const ENDLESS: &str = "endless";
+
 impl Flaky {
     pub fn new(store: Arc<dyn Store>, failing_call: i64, after: bool) -> Flaky {
         Flaky {
@@ -28,6 +32,11 @@ impl Flaky {
             left: AtomicI64::new(failing_call),
             after,
         }
+    }
+
+    /// Fails over [`ENDLESS`] only.
+    pub fn over_targets(store: Arc<dyn Store>) -> Flaky {
+        Flaky::new(store, i64::MAX, false)
     }
 
     /// True when the call that fails has come.
@@ -51,6 +60,19 @@ macro_rules! pass_on {
     ($($name:ident($($argument:ident: $kind:ty),*) -> $result:ty;)+) => {
         #[async_trait]
         impl Store for Flaky {
+            async fn agents_by_target(
+                &self,
+                target: &Target,
+                now: Time,
+                limit: u32,
+            ) -> StoreResult<Vec<Agent>> {
+                let fails = self.fails_now();
+                if fails && !self.after || target.to_string().contains(ENDLESS) {
+                    return injected();
+                }
+                let outcome = self.store.agents_by_target(target, now, limit).await;
+                if fails { injected() } else { outcome }
+            }
             $(async fn $name(&self, $($argument: $kind),*) -> StoreResult<$result> {
                 let fails = self.fails_now();
                 if fails && !self.after {
@@ -72,12 +94,13 @@ pass_on! {
     start_action(start: &ActionStart) -> ();
     invalidate_action(id: Id, reason: &str, now: Time) -> ();
     outbox(after: Id, limit: u32) -> Vec<Command>;
+    take_outbox(holding: &Holding, after: Id, limit: u32) -> Vec<Command>;
+    release_outbox(holder: u64) -> ();
     outbox_done(commands: &[Id]) -> ();
     finish_commands(answers: &[Answer]) -> Vec<AnswerOutcome>;
     expire_due(now: Time) -> Expired;
     next_deadline(now: Time) -> Option<Time>;
     command(id: Id) -> Command;
-    agents_by_target(target: &Target, now: Time, limit: u32) -> Vec<Agent>;
     agent(id: Id) -> Agent;
     record_heartbeats(agents: &[Agent], now: Time) -> Vec<HeartbeatOutcome>;
     age_agents(limits: AgeLimits) -> AgedAgents;

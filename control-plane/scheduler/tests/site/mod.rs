@@ -21,12 +21,28 @@ use mig_protocol::{
     Action, ActionStatus, Agent, AgentMode, Command, CommandStatus, Environment, Id, ModuleResult,
     Operation, Permissions, Time, parse_command, to_go_json,
 };
-use mig_relay::{Listener, Password, Relay, RelayConfig, RelayHandle, User, topology};
+use mig_relay::{
+    Listener, Password, PermissionPatterns, Relay, RelayConfig, RelayHandle, User, topology,
+};
 use mig_scheduler::{RelayAccess, Scheduler, SchedulerConfig, SchedulerHandle};
 use mig_store::{Changes, NewInvestigator, Signature, SqliteStore, Store, StoredAction, Wake};
 
-pub const DEADLINE: Duration = Duration::from_secs(20);
-const PASSWORD: &str = "secret";
+pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const PASSWORD: &str = "secret";
+/// A scheduler's account that may not publish events.
+pub const WITHOUT_EVENTS: &str = "scheduler-without-events";
+
+fn without_events() -> PermissionPatterns {
+    let mut patterns = topology::scheduler_permissions();
+    for pattern in [
+        &mut patterns.configure,
+        &mut patterns.write,
+        &mut patterns.read,
+    ] {
+        *pattern = pattern.replace("|toworkers", "");
+    }
+    patterns
+}
 
 /// Waits until `condition` gives something.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(
@@ -62,6 +78,14 @@ impl Site {
     /// Database and relay, without a scheduler.
     pub async fn without_scheduler() -> Site {
         let directory = tempfile::tempdir().expect("temporary directory");
+        let relay = start_relay(directory.path(), ([127, 0, 0, 1], 0).into()).await;
+        let mut site = Site::beside(relay.addresses()[0], directory).await;
+        site.relay = Some(relay);
+        site
+    }
+
+    /// A database for a relay that is there already, without a scheduler.
+    pub async fn beside(address: SocketAddr, directory: tempfile::TempDir) -> Site {
         let store = SqliteStore::open(&directory.path().join("mig.db")).expect("store");
         let investigator = store
             .create_investigator(&NewInvestigator {
@@ -73,13 +97,12 @@ impl Site {
             })
             .await
             .expect("investigator");
-        let relay = start_relay(directory.path(), ([127, 0, 0, 1], 0).into()).await;
         Site {
             store: Arc::new(store),
             wake: Wake::new(),
             changes: Changes::new(),
-            address: relay.addresses()[0],
-            relay: Some(relay),
+            address,
+            relay: None,
             scheduler: None,
             investigator,
             directory,
@@ -190,6 +213,8 @@ pub async fn start_relay_on(directory: &Path, listener: Listener) -> RelayHandle
     for (name, permissions) in [
         (topology::SCHEDULER_USER, topology::scheduler_permissions()),
         (topology::AGENT_USER, topology::agent_permissions()),
+        (topology::WORKER_USER, topology::worker_permissions()),
+        (WITHOUT_EVENTS, without_events()),
     ] {
         config.users.push(User {
             name: name.into(),

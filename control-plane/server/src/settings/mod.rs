@@ -1,6 +1,7 @@
 //! The configuration file, turned once into values with every decision made.
 
 mod keys;
+mod relay;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use mig_api::ClientAddress;
 use mig_config::{ConfigError, Configuration};
 use mig_logging::LoggingError;
+pub use relay::{Account, Relay};
 
 /// What the file says.
 #[derive(Debug)]
@@ -54,25 +56,6 @@ pub struct Authentication {
     pub enabled: bool,
     /// How far a token's time may be from ours.
     pub token_duration: Duration,
-}
-
-/// `[relay]`.
-#[derive(Debug)]
-pub struct Relay {
-    /// TLS listeners.
-    pub listen: Vec<SocketAddr>,
-    /// Certificate, key and authority of clients, when there is a TLS listener.
-    pub tls: Option<(PathBuf, PathBuf, PathBuf)>,
-    /// Plain listeners.
-    pub listen_plain: Vec<SocketAddr>,
-    /// Virtual host.
-    pub vhost: String,
-    /// Account of the agents.
-    pub agent_user: String,
-    /// Its password, plain or hashed.
-    pub agent_password: String,
-    /// The relay's own database.
-    pub database: PathBuf,
 }
 
 /// `[agent]` and `[periodic]`.
@@ -141,10 +124,19 @@ impl Settings {
     fn from_file(file: &Reader) -> Result<Settings, SettingsError> {
         let database = PathBuf::from(file.0.required("database", "path")?);
         let relay = Relay::read(file, &database)?;
+        let authentication = file.0.bool("authentication", "enabled").unwrap_or(true);
+        let mut warnings = Vec::new();
+        if !authentication {
+            warnings.push(format!(
+                "{}: [authentication] enabled is off: everybody who reaches this API may do \
+                 everything",
+                file.0.file()
+            ));
+        }
         Ok(Settings {
             server: Server::read(file)?,
             authentication: Authentication {
-                enabled: file.0.bool("authentication", "enabled").unwrap_or(true),
+                enabled: authentication,
                 token_duration: file.duration("authentication", "tokenduration", 600),
             },
             relay,
@@ -163,7 +155,7 @@ impl Settings {
                     .max(Duration::from_secs(1)),
             },
             logging: logging(file)?,
-            warnings: Vec::new(),
+            warnings,
         })
     }
 }
@@ -214,39 +206,6 @@ impl Server {
                 (None, Some(_)) => return Err(file.missing("server", "cert", "key")),
                 (Some(_), None) => return Err(file.missing("server", "key", "cert")),
             },
-        })
-    }
-}
-
-impl Relay {
-    fn read(file: &Reader, database: &Path) -> Result<Relay, SettingsError> {
-        let listen = file.addresses("relay", "listen")?;
-        let listen_plain = file.addresses("relay", "listenplain")?;
-        if listen.is_empty() && listen_plain.is_empty() {
-            // Says that the key is missing.
-            file.0.required("relay", "listen")?;
-        }
-        let tls = if listen.is_empty() {
-            None
-        } else {
-            let path = |key| file.0.required("relay", key).map(PathBuf::from);
-            Some((path("cert")?, path("key")?, path("ca")?))
-        };
-        Ok(Relay {
-            listen,
-            tls,
-            listen_plain,
-            vhost: file.0.text("relay", "vhost").unwrap_or("mig").to_owned(),
-            agent_user: file
-                .0
-                .text("relay", "agentuser")
-                .unwrap_or(mig_relay::topology::AGENT_USER)
-                .to_owned(),
-            agent_password: file.0.required("relay", "agentpassword")?.to_owned(),
-            database: file
-                .0
-                .path("relay", "database")
-                .unwrap_or_else(|| database.with_file_name("relay.db")),
         })
     }
 }

@@ -21,6 +21,14 @@ fn what_the_file_leaves_out_has_defaults() {
 }
 
 #[test]
+fn a_server_that_is_open_to_everybody_says_so() {
+    assert!(read(SMALLEST).expect("a good file").warnings.is_empty());
+    let open = read(&format!("{SMALLEST}[authentication]\nenabled = off\n"));
+    let warnings = open.expect("a good file").warnings;
+    assert!(warnings[0].contains("everybody"), "{warnings:?}");
+}
+
+#[test]
 fn the_annotated_sample_is_valid() {
     let sample = include_str!("../../../../conf/mig-server.cfg");
     let settings = read(sample).expect("a good file");
@@ -74,6 +82,26 @@ fn each_mistake_is_one_line_that_names_file_and_key() {
             "[server]\nclientpublicip = y\n",
             "server.cfg: [server] clientpublicip: `y`",
         ),
+        (
+            "[relay]\nworkeruser = w\n",
+            "server.cfg: [relay] workerpassword: is missing; it belongs to `workeruser`",
+        ),
+        (
+            "[relay]\nworkeruser = agent\nworkerpassword = x\n",
+            "server.cfg: [relay] workeruser: `agent` is somebody else's name",
+        ),
+        (
+            "[relay]\nexternal = commonname\n",
+            "server.cfg: [relay] external: needs certificates",
+        ),
+        (
+            "[relay]\nexternal = name\n",
+            "server.cfg: [relay] external: `name` is no name in a certificate",
+        ),
+        (
+            "[relay]\ndiskfreelimit = -1\n",
+            "server.cfg: [relay] diskfreelimit: is not a number of bytes",
+        ),
         ("[logging]\nlevel = loud\n", "server.cfg: [logging]: "),
         (
             "[logging]\nmode = syslog\nport = 99999\n",
@@ -86,4 +114,31 @@ fn each_mistake_is_one_line_that_names_file_and_key() {
             .to_string();
         assert!(error.starts_with(start), "{error}");
     }
+}
+
+#[test]
+fn workers_and_certificates_are_for_sites_that_ask_for_them() {
+    let relay = |text: &str| {
+        read(&format!("{SMALLEST}[relay]\n{text}"))
+            .expect(text)
+            .relay
+    };
+    let plain = relay("");
+    assert!(plain.worker.is_none() && plain.external.is_none() && plain.disk_free.is_none());
+    let worker = relay("workerpassword = secret\n")
+        .worker
+        .expect("an account");
+    assert_eq!(worker.user, "worker");
+    assert_eq!(worker.password.as_deref(), Some("secret"));
+    let worker = relay("workeruser = w\nworkerpassword = x\n").worker;
+    assert_eq!(worker.expect("an account").user, "w");
+    assert_eq!(relay("diskfreelimit = 1000\n").disk_free, Some(1000));
+    assert_eq!(relay("external = off\n").external, None);
+    // With certificates, accounts need no password.
+    let text = "[relay]\nlisten = 127.0.0.1:0\ncert = c\nkey = k\nca = a\nworkeruser = w\n\
+                external = commonname\n[database]\npath = /var/lib/mig/mig.db\n";
+    let relay = read(text).expect("a good file").relay;
+    assert_eq!(relay.external, Some(mig_relay::CertificateName::CommonName));
+    assert!(relay.agent.password.is_none());
+    assert!(relay.worker.expect("an account").password.is_none());
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use mig_protocol::openpgp::sign_action;
 use mig_protocol::{Action, Operation, Time, to_go_json};
+use nix::sys::resource::{Resource, getrlimit};
 use serde_json::Value;
 
 use super::agent::TestAgent;
@@ -147,4 +148,14 @@ async fn a_killed_server_loses_neither_command_nor_answer() {
         r#"{"sent":1,"done":1,"success":1}"#
     );
     Arc::into_inner(server).expect("nobody else").stop();
+}
+
+#[test]
+fn a_fleet_larger_than_what_a_shell_allows_to_open_may_connect() {
+    let site = Site::new();
+    let server = site.start_limited(64);
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit of the test");
+    assert!(most > 64);
+    assert_eq!(server.open_files(), most);
+    server.stop();
 }

@@ -1,6 +1,7 @@
 //! The program as a whole.
 
 mod agent;
+mod events;
 mod investigation;
 mod process;
 mod refusals;

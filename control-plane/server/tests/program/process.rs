@@ -98,8 +98,24 @@ impl Site {
     }
 
     pub fn start(&self) -> Server {
-        let mut child = self
-            .command()
+        self.start_by(self.command())
+    }
+
+    /// Starts the program where a shell lets it open `files` files, unless it
+    /// asks for more.
+    pub fn start_limited(&self, files: u64) -> Server {
+        let program = self.command();
+        let mut shell = Command::new("sh");
+        shell
+            .arg("-c")
+            .arg(format!("ulimit -S -n {files} && exec \"$0\" \"$@\""))
+            .arg(program.get_program())
+            .args(program.get_args());
+        self.start_by(shell)
+    }
+
+    fn start_by(&self, mut command: Command) -> Server {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -158,6 +174,17 @@ impl Server {
             status.expect("a status"),
             serde_json::from_str(body).unwrap_or(Value::Null),
         )
+    }
+
+    /// How many files the kernel lets it open.
+    pub fn open_files(&self) -> u64 {
+        let limits = fs::read_to_string(format!("/proc/{}/limits", self.child.id()));
+        let limits = limits.expect("it runs");
+        let line = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        let word = line.and_then(|line| line.split_whitespace().nth(3));
+        word.and_then(|word| word.parse().ok()).expect("a number")
     }
 
     fn pid(&self) -> Pid {

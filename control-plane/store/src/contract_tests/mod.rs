@@ -1,18 +1,20 @@
 //! What every database has to do, as tests over [`Store`].
 //!
 //! A crate that brings a store calls [`contract_tests!`](crate::contract_tests!)
-//! in a test file with an expression that makes an empty one.
+//! in a test file with an async function that makes an empty one.
 
 pub mod actions;
 pub mod agents;
 pub mod commands;
 pub mod deadlines;
 pub mod fixtures;
+pub mod holding;
 pub mod investigators;
 pub mod searches;
 
 /// One test per promise of the contract. The argument is called for an empty
-/// store; what it returns beside the store is kept until the test ends.
+/// store; what it returns beside the store is kept until the test ends. `None`
+/// when there cannot be one here and the test was reported as skipped.
 #[macro_export]
 macro_rules! contract_tests {
     ($make:expr) => {
@@ -34,6 +36,9 @@ macro_rules! contract_tests {
                 a_late_answer_replaces_expired_once
                 an_answer_of_an_unknown_status_ends_its_command
                 a_command_is_read_with_its_action_and_agent;
+            holding: what_one_scheduler_publishes_no_other_does
+                what_a_scheduler_held_that_is_gone_another_takes
+                many_schedulers_never_share_a_command;
             deadlines: what_is_past_its_time_ends
                 the_next_deadline_is_the_next_start_or_expiry
                 what_finished_long_ago_is_deleted;
@@ -59,7 +64,9 @@ macro_rules! contract_tests {
             use super::*;
             $(#[tokio::test]
             async fn $name() {
-                let (store, _kept) = ($make)();
+                let Some((store, _kept)) = ($make)().await else {
+                    return;
+                };
                 $crate::contract_tests::$module::$name(store).await;
             })+
         })+

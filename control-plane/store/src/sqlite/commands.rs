@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use mig_protocol::{
     Action, ActionStatus, Agent, Command, CommandStatus, Counters, Id, ModuleResult, Time,
 };
-use rusqlite::{Connection, Row, named_params, params};
+use rusqlite::{Connection, Row, Rows, named_params, params};
 
 use super::columns::{Key, Micros, from_json, id, storable, text, time, to_json};
 use super::failure::{Failure, Outcome, not_found};
@@ -29,7 +29,7 @@ pub(super) fn start(db: &Connection, start: &ActionStart) -> Outcome<()> {
              (id, actionid, agentid, queueloc, status, results, starttime, finishtime, found)
          VALUES (:id, :action, :agent, :queueloc, 'sent', :results, :start, :finish, :found)",
     )?;
-    let mut outbox = db.prepare_cached("INSERT INTO outbox VALUES (?1)")?;
+    let mut outbox = db.prepare_cached("INSERT INTO outbox (commandid) VALUES (?1)")?;
     for command in &start.commands {
         let key = storable(command.id, "command")?;
         insert
@@ -121,7 +121,11 @@ pub(super) fn outbox(db: &Connection, after: Id, limit: u32) -> Outcome<Vec<Comm
         "SELECT commands.* FROM outbox JOIN commands ON commands.id = outbox.commandid
          WHERE outbox.commandid > ?1 ORDER BY outbox.commandid LIMIT ?2",
     )?;
-    let mut rows = statement.query(params![Key(after), limit])?;
+    documents(db, statement.query(params![Key(after), limit])?)
+}
+
+/// The commands of rows of their table, as agents get them.
+pub(super) fn documents(db: &Connection, mut rows: Rows<'_>) -> Outcome<Vec<Command>> {
     let mut assembly = Assembly::default();
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

@@ -11,6 +11,7 @@ mod commands;
 mod connection;
 mod deadlines;
 mod failure;
+mod holding;
 mod identifiers;
 mod investigators;
 mod migrations;

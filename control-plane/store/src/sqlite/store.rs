@@ -5,13 +5,13 @@ use mig_protocol::{Action, Agent, Command, Id, Investigator, Time};
 use mig_target::Target;
 
 use super::{
-    SqliteStore, actions, agents, answers, commands, deadlines, identifiers, investigators,
-    retention, search, statistics,
+    SqliteStore, actions, agents, answers, commands, deadlines, holding, identifiers,
+    investigators, retention, search, statistics,
 };
 use crate::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey, Claim,
-    Expired, HeartbeatOutcome, IdBlock, InvestigatorUpdate, NewInvestigator, Progress, Pruned,
-    Search, Signature, Store, StoreResult, StoredAction,
+    Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator, Progress,
+    Pruned, Search, Signature, Store, StoreResult, StoredAction,
 };
 
 #[async_trait]
@@ -66,6 +66,28 @@ impl Store for SqliteStore {
         self.readers
             .read("read the outbox", move |db| {
                 commands::outbox(db, after, limit)
+            })
+            .await
+    }
+
+    async fn take_outbox(
+        &self,
+        holding: &Holding,
+        after: Id,
+        limit: u32,
+    ) -> StoreResult<Vec<Command>> {
+        let holding = *holding;
+        self.writer
+            .write("took commands out of the outbox", move |db| {
+                holding::take(db, holding, after, limit)
+            })
+            .await
+    }
+
+    async fn release_outbox(&self, holder: u64) -> StoreResult<()> {
+        self.writer
+            .write("released the outbox", move |db| {
+                holding::release(db, Id(holder))
             })
             .await
     }

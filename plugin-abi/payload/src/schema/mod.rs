@@ -4,6 +4,7 @@
 //! Keywords: `type` (a name or a list), `properties`, `additionalProperties`,
 //! `items`, `enum`, `pattern`, `description`, `default`, `examples`, plus
 //! `x-mig-privacy` on a value and `x-mig-privacy-keys` on a map for its keys.
+//! `x-mig-opens` marks keys of a configuration file that name files to read.
 //! A class on an array or object holds for everything below that has none of
 //! its own. Any other keyword is refused, because a rule that is written and
 //! not enforced is worse than none; `title`, `$comment`, `$schema` and other
@@ -81,6 +82,8 @@ pub struct Schema {
     examples: Vec<Value>,
     privacy: Option<Privacy>,
     key_privacy: Option<Privacy>,
+    /// The value is the path of a file that the host opens for the module.
+    opens: bool,
     /// This value or something below it has a class.
     classed: bool,
     /// Null and `{}` are fine whatever the type: a run that ended early has
@@ -192,6 +195,12 @@ impl Schema {
     /// One sentence about the value.
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
+    }
+
+    /// Whether the value is the path of a file that the module gets to read: the
+    /// keyword `x-mig-opens`, which counts in configuration files.
+    pub fn opens(&self) -> bool {
+        self.opens
     }
 
     /// What the value is when it is not given.

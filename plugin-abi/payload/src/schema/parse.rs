@@ -73,6 +73,9 @@ impl Schema {
         if let Some(class) = self.privacy {
             put("x-mig-privacy", Value::from(class.as_str()));
         }
+        if self.opens {
+            put("x-mig-opens", Value::Bool(true));
+        }
         if let Some(class) = self.key_privacy {
             put("x-mig-privacy-keys", Value::from(class.as_str()));
         }
@@ -151,6 +154,10 @@ fn parse(value: &Value, at: &mut String, depth: usize) -> Result<Schema, SchemaE
                     Some(class(keyword, value).map_err(|reason| error(at, reason))?);
                 schema.classed = true;
             }
+            "x-mig-opens" => match value {
+                Value::Bool(opens) => schema.opens = *opens,
+                _ => return fail(at, "`x-mig-opens` must be true or false".to_owned()),
+            },
             "title" | "$comment" | "$schema" => {}
             other if other.starts_with("x-") => {}
             other => {

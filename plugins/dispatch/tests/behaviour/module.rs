@@ -14,6 +14,10 @@ fn the_manifest_is_complete() {
     assert_eq!(manifest.abi.fingerprint, FINGERPRINT);
     assert!(manifest.persistent);
     assert!(manifest.configuration().is_some());
+    // The host opens these two, wherever they are, and nothing else.
+    let named = json!({"dispatch": {"cafile": "/srv/ca.pem", "credentials": "/srv/aws",
+                                    "httpurl": "/srv/url", "proxy": "/srv/proxy"}});
+    assert_eq!(manifest.named_files(&named), ["/srv/ca.pem", "/srv/aws"]);
 }
 
 #[test]

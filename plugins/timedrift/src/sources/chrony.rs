@@ -5,7 +5,7 @@ use super::directives::{Line, lines};
 use super::files::Files;
 use crate::server::{NTP, Server};
 
-const PATHS: &[&str] = &["/etc/chrony/chrony.conf", "/etc/chrony.conf"];
+pub(super) const PATHS: &[&str] = &["/etc/chrony/chrony.conf", "/etc/chrony.conf"];
 /// What begins a comment.
 pub const COMMENTS: &str = "#!;%";
 /// Files that files may include, in all; circles end there.

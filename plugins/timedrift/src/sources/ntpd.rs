@@ -5,7 +5,7 @@ use super::directives::{Line, lines};
 use super::files::Files;
 use crate::server::Server;
 
-const PATHS: &[&str] = &[
+pub(super) const PATHS: &[&str] = &[
     "/etc/ntp.conf",
     "/etc/ntpsec/ntp.conf",
     "/etc/openntpd/ntpd.conf",

@@ -265,3 +265,28 @@ proptest! {
         read_anything(text.as_bytes());
     }
 }
+
+/// The worker opens what the manifest names, and libraries.
+#[test]
+fn every_file_that_is_looked_for_is_one_that_the_manifest_names() {
+    let manifest: serde_json::Value =
+        serde_json::from_slice(include_bytes!("../../manifest.json")).expect("JSON");
+    let reads: Vec<&str> = manifest["reads"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|path| path.as_str())
+        .collect();
+    let mut wanted: Vec<String> = Vec::new();
+    for path in ntpd::PATHS.iter().chain(chrony::PATHS) {
+        wanted.push((*path).to_owned());
+    }
+    for folder in timesyncd::FOLDERS {
+        wanted.push(format!("{folder}/{}", timesyncd::NAME));
+        wanted.push(format!("{folder}/{}.d", timesyncd::NAME));
+    }
+    for path in wanted {
+        let named = reads.contains(&path.as_str()) || path.starts_with("/usr/lib/");
+        assert!(named, "{path}");
+    }
+}

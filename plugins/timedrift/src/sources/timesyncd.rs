@@ -5,13 +5,13 @@ use super::files::Files;
 use crate::server::Server;
 
 /// Where systemd looks, the most important place first.
-const FOLDERS: &[&str] = &[
+pub(super) const FOLDERS: &[&str] = &[
     "/etc/systemd",
     "/run/systemd",
     "/usr/local/lib/systemd",
     "/usr/lib/systemd",
 ];
-const NAME: &str = "timesyncd.conf";
+pub(super) const NAME: &str = "timesyncd.conf";
 
 /// A server that a file names.
 struct Named {

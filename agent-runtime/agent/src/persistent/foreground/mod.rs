@@ -312,7 +312,10 @@ impl Attendant for Foreground {
                 }
                 self.cancel.cancel();
             }
-            ServiceEvent::Started { .. } | ServiceEvent::Sandbox(_) | ServiceEvent::Status(_) => {}
+            ServiceEvent::Started { .. }
+            | ServiceEvent::Renewed { .. }
+            | ServiceEvent::Sandbox(_)
+            | ServiceEvent::Status(_) => {}
         }
     }
 

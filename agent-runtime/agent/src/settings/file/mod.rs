@@ -11,6 +11,7 @@ use mig_host::Limits;
 use mig_logging::Settings as Logging;
 
 use super::{Settings, SettingsError};
+use crate::proxy::Proxy;
 use crate::relay::Certificates;
 
 /// What the file may hold. The keys after `tags` and the section on limits are
@@ -45,7 +46,7 @@ const SECTIONS: &[Section<'static>] = &[
     },
 ];
 
-const AGENT: [Key<'static>; 25] = [
+const AGENT: [Key<'static>; 27] = [
     key("relay", Kind::Text),
     key("api", Kind::Text),
     key("socket", Kind::Text),
@@ -63,6 +64,8 @@ const AGENT: [Key<'static>; 25] = [
     key("proxies", Kind::Text),
     key("tags", Kind::List),
     key("heartbeatvia", Kind::Text),
+    key("relayauth", Kind::Text),
+    key("queuetype", Kind::Text),
     key("rundirectory", Kind::Path),
     key("keyring", Kind::Path),
     key("acl", Kind::Path),
@@ -120,11 +123,22 @@ fn read(file: &Configuration) -> Result<Settings, SettingsError> {
         };
     }
     if let Some(list) = file.text("agent", "proxies") {
-        settings.proxies = list
+        for text in list
             .split(',')
-            .map(|proxy| proxy.trim().to_owned())
-            .filter(|proxy| !proxy.is_empty())
-            .collect();
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+        {
+            settings.proxies.push(Proxy::parse(text).map_err(|_| {
+                // What stands before the last @ may be a password.
+                let shown = text.rsplit('@').next().unwrap_or_default();
+                reader.wrong(
+                    "agent",
+                    "proxies",
+                    shown,
+                    "host:port or user:password@host:port",
+                )
+            })?);
+        }
     }
     for tag in file.list("agent", "tags") {
         // The value may contain colons; an original agent cut it at the second.
@@ -139,6 +153,18 @@ fn read(file: &Configuration) -> Result<Settings, SettingsError> {
         None | Some("relay") => false,
         Some("api") => true,
         Some(other) => return Err(reader.wrong("agent", "heartbeatvia", other, "relay or api")),
+    };
+    settings.certificate_login = match file.text("agent", "relayauth") {
+        None | Some("password") => false,
+        Some("certificate") => true,
+        Some(other) => {
+            return Err(reader.wrong("agent", "relayauth", other, "password or certificate"));
+        }
+    };
+    settings.quorum_queue = match file.text("agent", "queuetype") {
+        None | Some("classic") => false,
+        Some("quorum") => true,
+        Some(other) => return Err(reader.wrong("agent", "queuetype", other, "classic or quorum")),
     };
     if let Some(path) = file.path("agent", "rundirectory") {
         settings.run_directory = path;

@@ -36,7 +36,7 @@ fn every_key_is_understood() {
                 moduletimeout=1m\nisimmortal=off\ninstallservice=off\ndiscoverpublicip=no\n\
                 discoverawsmeta=0\ncheckin\nextraprivacymode\nonlyverifypubkey\nnopersistmods\n\
                 refreshenv=\"\"\nproxies=p1:3128, p2:3128\ntags=operator:it\ntags=url:http://x:1\n\
-                tags=bare\ntags=:x\nheartbeatvia=api\nrundirectory=/run/m\nkeyring=/k\nacl=/a\n\
+                tags=bare\ntags=:x\nheartbeatvia=api\nrelayauth=certificate\nqueuetype=quorum\nrundirectory=/run/m\nkeyring=/k\nacl=/a\n\
                 clocktolerance=5m\nconcurrentoperations=2\nspoolsize=0x100000\n\
                 [stats]\nmaxactions=0\n[logging]\nlevel=debug\n\
                 [modules]\npath=/p1\npath=/p2\nallowunsigned\nrequiredsignatures=2\nkeyring=/pk\n\
@@ -48,7 +48,9 @@ fn every_key_is_understood() {
         ("https://a/api/v1/", "")
     );
     assert_eq!(settings.refresh, Duration::ZERO);
-    assert_eq!(settings.proxies, ["p1:3128", "p2:3128"]);
+    let proxies: Vec<_> = settings.proxies.iter().map(Proxy::place).collect();
+    assert_eq!(proxies, ["p1:3128", "p2:3128"]);
+    assert!(settings.certificate_login && settings.quorum_queue);
     let tags: Vec<_> = settings
         .tags
         .iter()
@@ -108,6 +110,18 @@ fn a_mistake_rejects_the_file_in_one_line() {
         (
             "[agent]\nrelay=x\nheartbeatvia=pigeon\n",
             "agent.cfg: [agent] heartbeatvia is `pigeon`; expected relay or api",
+        ),
+        (
+            "[agent]\nrelay=x\nqueuetype=stream\n",
+            "agent.cfg: [agent] queuetype is `stream`; expected classic or quorum",
+        ),
+        (
+            "[agent]\nrelay=x\nrelayauth=card\n",
+            "agent.cfg: [agent] relayauth is `card`; expected password or certificate",
+        ),
+        (
+            "[agent]\nrelay=x\nproxies=\"a:1, u:hunter2@b:x\"\n",
+            "agent.cfg: [agent] proxies is `b:x`; expected host:port or user:password@host:port",
         ),
         (
             "[agent]\nrelay=x\nclocktolerance=1h\n",

@@ -15,6 +15,7 @@ use super::mailbox::Mailbox;
 use super::outgoing::Outgoing;
 use crate::cancel::Cancel;
 use crate::message::Kind;
+use crate::sandbox::readable::Seen;
 use crate::supervise::answer::Fault;
 use crate::supervise::watch::{CHUNK, CHUNKS, EXIT_GRACE, End, LOOK, STRAY, timeout};
 use crate::sys::descriptors::read_some;
@@ -22,6 +23,15 @@ use crate::sys::spawn::Worker;
 
 /// Bytes read at once while little comes.
 const SMALL_CHUNK: usize = 4 << 10;
+
+/// How it went with a worker.
+pub(super) struct Followed<'a> {
+    pub(super) end: End,
+    pub(super) intervention: Option<Intervention>,
+    pub(super) incoming: Incoming<'a>,
+    /// The file for whose sake it was asked to end.
+    pub(super) replaced: Option<String>,
+}
 
 /// A serving worker that is being followed.
 pub(super) struct Follow<'a> {
@@ -32,6 +42,10 @@ pub(super) struct Follow<'a> {
     pub(super) incoming: Incoming<'a>,
     pub(super) outgoing: Outgoing<'a>,
     signs: Signs,
+    /// The files it may read, as they were at its start.
+    seen: Seen,
+    /// Which of them was replaced, so that it has to be started anew.
+    replaced: Option<String>,
     kill_at: Option<Instant>,
     pub(super) intervention: Option<Intervention>,
     fault: Option<Fault>,
@@ -51,6 +65,7 @@ impl<'a> Follow<'a> {
         mailbox: &'a Mailbox,
         incoming: Incoming<'a>,
         outgoing: Outgoing<'a>,
+        seen: Seen,
     ) -> Self {
         Self {
             worker,
@@ -60,6 +75,8 @@ impl<'a> Follow<'a> {
             incoming,
             outgoing,
             signs: Signs::new(pace, Instant::now()),
+            seen,
+            replaced: None,
             kill_at: None,
             intervention: None,
             fault: None,
@@ -72,7 +89,7 @@ impl<'a> Follow<'a> {
     }
 
     /// Serves the worker until it ends, whatever it does.
-    pub(super) fn until_the_end(mut self) -> io::Result<(End, Option<Intervention>, Incoming<'a>)> {
+    pub(super) fn until_the_end(mut self) -> io::Result<Followed<'a>> {
         while !self.over() {
             self.look_at_clocks();
             self.talk();
@@ -115,6 +132,7 @@ impl<'a> Follow<'a> {
                 self.worker.kill();
             } else if let Some(ping) = self.signs.due(now) {
                 self.outgoing.push(Kind::Ping, ping);
+                self.look_at_files(now);
             }
         }
         if self.kill_at.is_some_and(|at| now >= at) {
@@ -126,6 +144,15 @@ impl<'a> Follow<'a> {
             }
         }
         self.incoming.report(now, false);
+    }
+
+    /// The sandbox knows files and not names: whoever is to read what was put in
+    /// the place of one needs another sandbox.
+    fn look_at_files(&mut self, now: Instant) {
+        self.replaced = self.seen.replaced().map(str::to_owned);
+        if self.replaced.is_some() {
+            self.ask_to_end(now);
+        }
     }
 
     /// The end of the stream wakes a module that waits for messages, the signal
@@ -267,7 +294,7 @@ impl<'a> Follow<'a> {
     }
 
     /// Ends what is left, and reads what was still under way.
-    fn finish(mut self) -> (End, Option<Intervention>, Incoming<'a>) {
+    fn finish(mut self) -> Followed<'a> {
         // Whoever closes the stream is about to end, or never will.
         let cut = self.stream_closed && !self.ended && !self.worker.ends_within(EXIT_GRACE);
         self.worker.kill();
@@ -288,6 +315,11 @@ impl<'a> Follow<'a> {
             reaped: self.worker.finish(),
             stray: String::from_utf8_lossy(&self.stray).into_owned(),
         };
-        (end, self.intervention, self.incoming)
+        Followed {
+            end,
+            intervention: self.intervention,
+            incoming: self.incoming,
+            replaced: self.replaced,
+        }
     }
 }

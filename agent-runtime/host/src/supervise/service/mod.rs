@@ -129,6 +129,12 @@ pub enum ServiceEvent {
         /// Why, in one line without the module's own words.
         reason: String,
     },
+    /// The worker was asked to end, did so, and is started again at once: of the
+    /// files that it may read, this one was replaced by another.
+    Renewed {
+        /// Where the file is.
+        path: String,
+    },
     /// The worker has ended, or could not be started.
     Ended {
         /// One line that names the module. In extra privacy mode it does not

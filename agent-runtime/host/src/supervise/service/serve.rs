@@ -7,9 +7,9 @@ use mig_plugin_payload::{Capability, Manifest, encode};
 use nix::poll::{PollFd, PollFlags, poll};
 use serde_json::{Value, json};
 
-use super::follow::Follow;
+use super::follow::{Follow, Followed};
 use super::incoming::Incoming;
-use super::life::{not_running, reason};
+use super::life::{Intervention, not_running, reason};
 use super::mailbox::Mailbox;
 use super::outgoing::Outgoing;
 use super::pause::Pause;
@@ -17,6 +17,7 @@ use super::{Attendant, ServiceEvent, ServiceJob};
 use crate::cancel::Cancel;
 use crate::job::{Job, Limits, Operation};
 use crate::request::Request;
+use crate::sandbox::readable::{self, Seen};
 use crate::store::{Entry, ModuleStore};
 use crate::supervise::watch::{LOOK, timeout};
 use crate::sys::ownership;
@@ -54,9 +55,18 @@ impl ModuleStore {
         let mut pause = Pause::new(job.pace);
         while !cancel.is_cancelled() {
             let started = Instant::now();
-            let reason = self
+            let lived = self
                 .live(job, entry, &manifest, mailbox, cancel, attendant)
-                .unwrap_or_else(|reason| reason);
+                .unwrap_or_else(Life::ended);
+            if let (Some(path), false) = (lived.replaced, cancel.is_cancelled()) {
+                mailbox.close(
+                    "it is started anew",
+                    format!("module `{name}` is being started anew; ask again"),
+                );
+                attendant.event(ServiceEvent::Renewed { path });
+                continue;
+            }
+            let reason = lived.reason;
             let again = (!cancel.is_cancelled()).then(|| pause.after(started.elapsed()));
             mailbox.close(&reason, not_running(&name, &reason, again));
             attendant.event(ServiceEvent::Ended { reason, again });
@@ -81,7 +91,7 @@ impl ModuleStore {
         }
     }
 
-    /// One worker from its start to its end. Both are why it is no more.
+    /// One worker from its start to its end. An error is why it is no more, too.
     fn live(
         &self,
         job: &ServiceJob<'_>,
@@ -90,7 +100,7 @@ impl ModuleStore {
         mailbox: &Mailbox,
         cancel: &Cancel,
         attendant: &mut dyn Attendant,
-    ) -> Result<String, String> {
+    ) -> Result<Life, String> {
         let name = &manifest.name;
         let limits = Limits {
             // Of a whole life no time limit makes sense.
@@ -115,10 +125,15 @@ impl ModuleStore {
         let worker = Worker::start(self.worker_program())
             .map_err(|error| format!("module `{name}`: cannot start a worker: {error}"))?;
         attendant.event(ServiceEvent::Started { pid: worker.pid() });
+        let request = crate::supervise::request(&asked, entry, std::slice::from_ref(&input));
+        let named = [manifest.reads.clone(), manifest.named_files(&job.config)].concat();
         let request = Request {
             directory,
-            ..crate::supervise::request(&asked, entry, std::slice::from_ref(&input))
+            readable: readable::paths(&request.profile, named),
+            ..request
         };
+        // Looked at before the worker does: what changes in between is noticed.
+        let seen = Seen::now(&request.readable);
         let incoming = Incoming::new(
             Arc::clone(manifest),
             limits,
@@ -127,11 +142,36 @@ impl ModuleStore {
             attendant,
         );
         let outgoing = Outgoing::new(request.encode(&[input]), module);
-        let (end, intervention, incoming) =
-            Follow::new(worker, job.pace, cancel, mailbox, incoming, outgoing)
-                .until_the_end()
-                .map_err(|error| format!("module `{name}`: cannot follow its worker: {error}"))?;
-        Ok(reason(&asked, &job.pace, &incoming, intervention, &end))
+        let followed = Follow::new(worker, job.pace, cancel, mailbox, incoming, outgoing, seen)
+            .until_the_end()
+            .map_err(|error| format!("module `{name}`: cannot follow its worker: {error}"))?;
+        let Followed {
+            end,
+            intervention,
+            incoming,
+            replaced,
+        } = followed;
+        Ok(Life {
+            reason: reason(&asked, &job.pace, &incoming, intervention, &end),
+            replaced: replaced.filter(|_| intervention == Some(Intervention::Asked)),
+        })
+    }
+}
+
+/// Why a worker is no more.
+struct Life {
+    reason: String,
+    /// It ended as it was asked to, because this file of those that it may read
+    /// was replaced.
+    replaced: Option<String>,
+}
+
+impl Life {
+    fn ended(reason: String) -> Self {
+        Self {
+            reason,
+            replaced: None,
+        }
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) fn leave_host(host: i32, profile: &Profile, report: &mut SandboxRepor
 pub(crate) struct Files<'a> {
     /// The module's own file, for reading.
     pub(crate) module: Option<BorrowedFd<'a>>,
+    /// What it may read although it may not read everything.
+    pub(crate) readable: &'a [String],
     /// A directory that is the module's own.
     pub(crate) directory: Option<&'a str>,
 }

@@ -18,18 +18,6 @@ pub(crate) enum Enforced {
     Not,
 }
 
-/// What name resolution reads, and the time zones that `/etc/localtime` is a
-/// link to: nothing but settings and libraries that everybody may read.
-const RESOLVER_FILES: &[&str] = &[
-    "/etc",
-    "/lib",
-    "/lib64",
-    "/usr/lib",
-    "/usr/lib64",
-    "/usr/share/zoneinfo",
-    "/run",
-];
-
 /// What a module may do in its own directory: keep files and directories there,
 /// and nothing that leads out of it or that could be run.
 const IN_OWN_DIRECTORY: &[AccessFs] = &[
@@ -76,10 +64,15 @@ pub(crate) fn restrict(profile: &Profile, files: &Files<'_>) -> Result<Enforced,
         }
         Ok(())
     };
-    if profile.network && !profile.filesystem_read {
-        for path in RESOLVER_FILES {
-            allow(path, AccessFs::ReadFile | AccessFs::ReadDir)?;
-        }
+    for path in files.readable {
+        // A file cannot be listed, and a rule that says so would not be applied
+        // whole.
+        let access = match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => AccessFs::ReadFile | AccessFs::ReadDir,
+            Ok(_) => AccessFs::ReadFile.into(),
+            Err(_) => continue,
+        };
+        allow(path, access)?;
     }
     if let Some(directory) = files.directory {
         let own = IN_OWN_DIRECTORY.iter().copied().collect();

@@ -109,7 +109,7 @@ fn a_directory_of_its_own_goes_with_other_capabilities() {
             "outside=EACCES read=allowed",
         ),
         ("filesystem-write", "outside=allowed read=allowed"),
-        ("network", "outside=EACCES read=allowed"),
+        ("network", "outside=EACCES read=EACCES"),
         ("processes", "outside=EACCES read=allowed"),
     ] {
         let parent = TempDir::new().expect("temporary directory");

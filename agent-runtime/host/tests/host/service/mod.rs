@@ -6,6 +6,6 @@ mod ending;
 mod hostile;
 mod jail;
 mod plugin;
-mod served;
+pub mod served;
 
 pub use plugin::Source;

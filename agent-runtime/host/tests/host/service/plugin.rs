@@ -22,6 +22,8 @@ pub struct Source<'a> {
     pub before: &'a str,
     /// Words of the manifest's `capabilities`.
     pub capabilities: &'a str,
+    /// Schema of the configuration file, as JSON.
+    pub configuration: &'a str,
     /// The entry in the table.
     pub entry: &'a str,
 }
@@ -37,6 +39,7 @@ impl Default for Source<'_> {
             end: "",
             before: "",
             capabilities: "",
+            configuration: r#"{"type":"object"}"#,
             entry: "serve",
         }
     }
@@ -68,7 +71,7 @@ __attribute__((section(".mig.manifest"), used)) static const char manifest[] =
     "\"operations\":{\"run\":{\"parameters\":{\"type\":\"object\",\"properties\":{\"say\":{\"type\":\"string\"}}},"
     "\"result\":{\"properties\":{\"elements\":{\"type\":\"object\",\"properties\":{"
     "\"said\":{\"type\":\"string\",\"x-mig-privacy\":\"name\"}}}}}},"
-    "\"serve\":{\"parameters\":{\"type\":\"object\"},\"result\":{\"type\":\"object\",\"properties\":{"
+    "\"serve\":{\"parameters\":@CONFIGURATION@,\"result\":{\"type\":\"object\",\"properties\":{"
     "\"user\":{\"type\":\"string\",\"x-mig-privacy\":\"name\"},"
     "\"count\":{\"type\":\"integer\",\"x-mig-privacy\":\"open\"}}}}},"
     "\"capabilities\":[@CAPABILITIES@]}";
@@ -154,6 +157,7 @@ impl Source<'_> {
         let code = TEMPLATE
             .replace("@NAME@", self.name)
             .replace("@CAPABILITIES@", &quoted)
+            .replace("@CONFIGURATION@", &self.configuration.replace('"', "\\\""))
             .replace("@BEFORE@", self.before)
             .replace("@BEGIN@", self.begin)
             .replace("@HANDLE@", self.handle)

@@ -1,0 +1,89 @@
+//! Replicated queues, and queues of another type than configured.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mig_protocol::{ActionStatus, CommandStatus};
+use mig_scheduler::QueueKind;
+
+use crate::broker::Broker;
+use crate::site::{Site, TestAgent, eventually};
+
+/// What is logged in the thread of the test.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        log.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+// In one thread, so that the log is that of the scheduler.
+#[tokio::test]
+async fn quorum_queues_work_and_another_type_is_named_with_the_remedy() {
+    let Some(broker) = Broker::take().await else {
+        return;
+    };
+    let address = ([127, 0, 0, 1], broker.rabbit.amqp_port()).into();
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut site = Site::beside(address, directory).await;
+    site.start_scheduler(|config| config.queues = QueueKind::Quorum)
+        .await;
+    let kinds = broker.rabbit.eval(
+        "lists:usort([amqqueue:get_type(Q) \
+         || Q <- rabbit_amqqueue:list(<<\"mig\">>)])",
+    );
+    assert!(kinds == "[rabbit_quorum_queue]", "{kinds}");
+    let mut agent = TestAgent::connect(site.address, "one").await;
+    agent.send_heartbeat().await;
+    site.known("linux.one").await;
+    let id = site
+        .post(1, "status='online'", std::time::Duration::from_secs(600))
+        .await;
+    let (command, _) = agent.next_command().await;
+    agent.answer(&command, CommandStatus::Success).await;
+    site.status(id, ActionStatus::Completed).await;
+    site.scheduler.take().expect("a scheduler").stop().await;
+
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let scheduler = mig_scheduler::Scheduler::start(
+        site.config(),
+        site.store.clone(),
+        site.wake.clone(),
+        site.changes.clone(),
+    );
+    let line = eventually("the reason to be logged", || async {
+        let text = log.text();
+        let line = text
+            .lines()
+            .find(|line| line.contains("not as a classic queue"));
+        line.map(str::to_owned)
+    })
+    .await;
+    assert!(line.contains("WARN"), "{line}");
+    assert!(line.contains("mig.agt.results"), "{line}");
+    assert!(line.contains("x-queue-type"), "{line}");
+    assert!(line.contains("set the type of queues"), "{line}");
+    assert!(!scheduler.is_connected());
+    scheduler.stop().await;
+}

@@ -1,0 +1,90 @@
+//! Counts of agents for the dashboard.
+
+use std::time::Duration;
+
+use mig_protocol::Time;
+use time::OffsetDateTime;
+
+use super::columns::{count, moment, text};
+use super::connection::Tx;
+use super::failure::Outcome;
+use crate::{AgentStatistics, VersionCount};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+const NO_ONLINE_ROW: &str = "NOT EXISTS (SELECT FROM agents AS other
+     WHERE other.queueloc = agents.queueloc AND other.status = 'online')";
+
+pub(super) async fn of_agents(tx: &Tx<'_>, now: Time) -> Outcome<AgentStatistics> {
+    let (day, week) = (moment(now - DAY), moment(now - DAY * 7));
+    let idle = format!("status = 'idle' AND {NO_ONLINE_ROW}");
+    let online_by_version = by_version(tx, "status = 'online'").await?;
+    let idle_by_version = by_version(tx, &idle).await?;
+    let endpoints = |condition: &str| {
+        format!("SELECT count(DISTINCT queueloc) AS n FROM agents WHERE {condition}")
+    };
+    let repeated = |condition: &str| {
+        format!(
+            "SELECT count(*) AS n FROM (SELECT FROM agents WHERE {condition}
+             GROUP BY queueloc HAVING count(*) > 1) AS many"
+        )
+    };
+    Ok(AgentStatistics {
+        online_agents: online_by_version.iter().map(|version| version.count).sum(),
+        online_agents_by_version: online_by_version,
+        online_endpoints: number(tx, &endpoints("status = 'online'"), &[]).await?,
+        idle_agents: idle_by_version.iter().map(|version| version.count).sum(),
+        idle_agents_by_version: idle_by_version,
+        idle_endpoints: number(tx, &endpoints(&idle), &[]).await?,
+        new_endpoints: number(
+            tx,
+            &endpoints(
+                "starttime > $1 AND NOT EXISTS (SELECT FROM agents AS other
+                     WHERE other.queueloc = agents.queueloc
+                     AND other.heartbeattime BETWEEN $2 AND $1)",
+            ),
+            &[day, week],
+        )
+        .await?,
+        multi_agents_endpoints: number(tx, &repeated("status = 'online'"), &[]).await?,
+        disappeared_endpoints: number(
+            tx,
+            &endpoints(
+                "heartbeattime > $1 AND NOT EXISTS (SELECT FROM agents AS other
+                     WHERE other.queueloc = agents.queueloc
+                     AND other.status IN ('online', 'idle'))",
+            ),
+            &[week],
+        )
+        .await?,
+        flapping_endpoints: number(tx, &repeated("status IN ('online', 'idle')"), &[]).await?,
+    })
+}
+
+async fn by_version(tx: &Tx<'_>, condition: &str) -> Outcome<Vec<VersionCount>> {
+    let sql = format!(
+        "SELECT version, count(*) AS n FROM agents WHERE {condition}
+         GROUP BY version ORDER BY n DESC, version COLLATE \"C\""
+    );
+    tx.rows(&sql, &[])
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(VersionCount {
+                version: text(row, "version")?,
+                count: count(row, "n")?,
+            })
+        })
+        .collect()
+}
+
+async fn number(tx: &Tx<'_>, sql: &str, times: &[OffsetDateTime]) -> Outcome<u64> {
+    let values: Vec<_> = times
+        .iter()
+        .map(|time| time as &(dyn tokio_postgres::types::ToSql + Sync))
+        .collect();
+    match tx.row(sql, &values).await? {
+        Some(row) => count(&row, "n"),
+        None => Ok(0),
+    }
+}
