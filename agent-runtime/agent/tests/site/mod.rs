@@ -249,6 +249,7 @@ impl Site {
                 certificate: certificate.into(),
                 key: key.into(),
                 client_authority: authority.pem.clone().into(),
+                revoked: None,
             };
             config
                 .listeners
