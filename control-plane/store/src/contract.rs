@@ -53,7 +53,8 @@ pub trait Store: Send + Sync {
 
     /// Takes actions that may start: status `pending`, `validfrom` reached,
     /// `expireafter` not reached; and those another scheduler took before
-    /// `claim.abandoned_before` without starting them. They become `scheduled`
+    /// `claim.abandoned_before`, or as far in the future, without starting them. They
+    /// become `scheduled`
     /// with `lastupdatetime` now. Nobody else gets them. Oldest first, without
     /// counters and investigators.
     async fn claim_actions(&self, claim: &Claim) -> StoreResult<Vec<Action>>;

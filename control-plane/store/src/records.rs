@@ -61,6 +61,27 @@ pub struct Claim {
     pub limit: u32,
 }
 
+impl Claim {
+    /// What was claimed later than this was claimed under a clock that was ahead,
+    /// by somebody who died before it was set right: waiting for the clock to
+    /// come there would take as long as it was ahead.
+    pub(crate) fn impossible_after(&self) -> Time {
+        mirrored(self.abandoned_before, self.now)
+    }
+}
+
+impl Holding {
+    /// As [`Claim::impossible_after`], for schedulers heard of later than this.
+    pub(crate) fn impossible_after(&self) -> Time {
+        mirrored(self.abandoned_before, self.now)
+    }
+}
+
+/// As far after now as `before` is before it.
+fn mirrored(before: Time, now: Time) -> Time {
+    now + now.since(before)
+}
+
 /// Which scheduler publishes, and when another one counts as gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holding {

@@ -197,6 +197,28 @@ pub async fn an_abandoned_claim_is_taken_again(store: Arc<dyn Store>) {
     assert_eq!(store.claim_actions(&claim(at(20))).await.unwrap(), []);
 }
 
+/// A scheduler whose clock was ahead died, and its successor's is right: what it
+/// had claimed does not wait until the clock gets there.
+pub async fn a_claim_of_the_future_is_taken_again(store: Arc<dyn Store>) {
+    stored(&*store, &action(1, "ahead"), &[]).await;
+    assert_eq!(claimed(&*store, at(50)).await, [Id(1)]);
+    let claim = |abandoned_before| Claim {
+        now: at(20),
+        abandoned_before,
+        limit: 10,
+    };
+    // Clocks may differ as much as somebody may be silent.
+    assert_eq!(store.claim_actions(&claim(at(-10))).await.unwrap(), []);
+    let again = store.claim_actions(&claim(at(-9))).await.unwrap();
+    assert_eq!(ids(&again, |action| action.id), [1]);
+    // The only scheduler of a database has nobody to wait for.
+    assert_eq!(store.claim_actions(&claim(at(20))).await.unwrap(), []);
+    stored(&*store, &action(2, "ahead, alone"), &[]).await;
+    assert_eq!(claimed(&*store, at(50)).await, [Id(2)]);
+    let again = store.claim_actions(&claim(at(20))).await.unwrap();
+    assert_eq!(ids(&again, |action| action.id), [2]);
+}
+
 /// Only before it runs.
 pub async fn an_action_is_invalidated_with_a_reason(store: Arc<dyn Store>) {
     stored(&*store, &action(1, "pending"), &[]).await;

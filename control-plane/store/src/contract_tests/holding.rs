@@ -86,6 +86,18 @@ pub async fn what_a_scheduler_held_that_is_gone_another_takes(store: Arc<dyn Sto
     assert_eq!(taken(store, 1, 62 + PATIENCE, 0, 9).await, [0; 0]);
 }
 
+/// Its clock was ahead; nobody waits until theirs get there.
+pub async fn what_a_scheduler_held_whose_clock_was_ahead_another_takes(store: Arc<dyn Store>) {
+    let store = &*store;
+    commands(store, 10, 2).await;
+    assert_eq!(taken(store, 1, 100, 0, 9).await, [10, 11]);
+    // A little is no reason: clocks differ.
+    assert_eq!(taken(store, 2, 100 - PATIENCE, 0, 9).await, [0; 0]);
+    assert_eq!(taken(store, 2, 99 - PATIENCE, 0, 9).await, [10, 11]);
+    // Once its clock is right again it is one of several.
+    assert_eq!(taken(store, 1, 100 - PATIENCE, 0, 9).await, [0; 0]);
+}
+
 /// At the same time.
 pub async fn many_schedulers_never_share_a_command(store: Arc<dyn Store>) {
     commands(&*store, 100, 60).await;

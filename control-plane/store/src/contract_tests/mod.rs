@@ -25,6 +25,7 @@ macro_rules! contract_tests {
                 actions_are_claimed_once_and_only_inside_their_window
                 many_schedulers_never_share_an_action
                 an_abandoned_claim_is_taken_again
+                a_claim_of_the_future_is_taken_again
                 an_action_is_invalidated_with_a_reason
                 the_latest_actions_come_newest_first;
             commands: a_started_action_puts_its_commands_into_the_outbox
@@ -38,6 +39,7 @@ macro_rules! contract_tests {
                 a_command_is_read_with_its_action_and_agent;
             holding: what_one_scheduler_publishes_no_other_does
                 what_a_scheduler_held_that_is_gone_another_takes
+                what_a_scheduler_held_whose_clock_was_ahead_another_takes
                 many_schedulers_never_share_a_command;
             deadlines: what_is_past_its_time_ends
                 the_next_deadline_is_the_next_start_or_expiry

@@ -257,7 +257,8 @@ pub(super) async fn claim(tx: &Tx<'_>, claim: &Claim) -> Outcome<Vec<Action>> {
                      SELECT id FROM actions
                      WHERE expireafter > $1 AND (
                          (status = 'pending' AND validfrom <= $1)
-                         OR (status = 'scheduled' AND lastupdatetime < $2))
+                         OR (status = 'scheduled'
+                             AND (lastupdatetime < $2 OR lastupdatetime > $4)))
                      ORDER BY validfrom, id LIMIT $3 FOR UPDATE SKIP LOCKED),
                  taken AS (
                      UPDATE actions SET status = 'scheduled', lastupdatetime = $1
@@ -268,6 +269,7 @@ pub(super) async fn claim(tx: &Tx<'_>, claim: &Claim) -> Outcome<Vec<Action>> {
                 &moment(claim.now),
                 &moment(claim.abandoned_before),
                 &i64::from(claim.limit),
+                &moment(claim.impossible_after()),
             ],
         )
         .await?;

@@ -19,9 +19,13 @@ pub(super) async fn take(
     // already, or that just came back, is left alone.
     tx.change(
         "DELETE FROM schedulers WHERE holder IN
-             (SELECT holder FROM schedulers WHERE seen < $1 AND holder <> $2
+             (SELECT holder FROM schedulers WHERE (seen < $1 OR seen > $3) AND holder <> $2
               FOR UPDATE SKIP LOCKED)",
-        &[&moment(holding.abandoned_before), &holder],
+        &[
+            &moment(holding.abandoned_before),
+            &holder,
+            &moment(holding.impossible_after()),
+        ],
     )
     .await?;
     tx.change(

@@ -157,12 +157,14 @@ pub(super) fn claim(db: &Connection, claim: Claim) -> Outcome<Vec<Action>> {
         "SELECT * FROM actions
          WHERE expireafter > :now AND (
              (status = 'pending' AND validfrom <= :now)
-             OR (status = 'scheduled' AND lastupdatetime < :abandoned))
+             OR (status = 'scheduled'
+                 AND (lastupdatetime < :abandoned OR lastupdatetime > :impossible)))
          ORDER BY validfrom, id LIMIT :limit",
     )?;
     let mut rows = statement.query(named_params! {
         ":now": Micros(claim.now),
         ":abandoned": Micros(claim.abandoned_before),
+        ":impossible": Micros(claim.impossible_after()),
         ":limit": claim.limit,
     })?;
     let mut taken = Vec::new();

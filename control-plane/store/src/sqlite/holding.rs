@@ -16,8 +16,12 @@ pub(super) fn take(
 ) -> Outcome<Vec<Command>> {
     let holder = storable(Id(holding.holder), "scheduler")?;
     // What they held is free with that.
-    db.prepare_cached("DELETE FROM schedulers WHERE seen < ?1 AND holder <> ?2")?
-        .execute(params![Micros(holding.abandoned_before), holder])?;
+    db.prepare_cached("DELETE FROM schedulers WHERE (seen < ?1 OR seen > ?3) AND holder <> ?2")?
+        .execute(params![
+            Micros(holding.abandoned_before),
+            holder,
+            Micros(holding.impossible_after())
+        ])?;
     db.prepare_cached(
         "INSERT INTO schedulers (holder, seen) VALUES (?1, ?2)
          ON CONFLICT (holder) DO UPDATE SET seen = excluded.seen",
