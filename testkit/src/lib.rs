@@ -1,8 +1,10 @@
 //! What the tests of all crates share: skipping by name, waiting on state and
 //! free ports. Nothing here is linked into a program that is shipped.
 
+mod disk;
 mod port;
 
+pub use disk::{SmallDisk, own_mounts};
 pub use port::free_port;
 
 use std::io::Write;

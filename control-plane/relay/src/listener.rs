@@ -2,7 +2,7 @@
 
 use crate::admission::{Admission, Seat};
 use crate::certificate_name::account_name;
-use crate::connection::{self, Stop};
+use crate::connection::{self, Socket, Stop};
 use crate::shared::Shared;
 use crate::stats::count;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -66,8 +66,10 @@ impl Door {
         tokio::spawn(async move {
             let _alive = alive;
             tune_socket(&stream);
+            let socket = Socket::new(stream);
+            let stream = socket.clone();
             match tls {
-                None => connection::serve(shared, stream, seat, login_by, None, stop).await,
+                None => connection::serve(shared, stream, socket, seat, login_by, None, stop).await,
                 Some(acceptor) => {
                     let accepted = tokio::select! {
                         accepted = accept(&acceptor, stream, login_by) => accepted,
@@ -77,7 +79,7 @@ impl Door {
                         Ok(Ok(stream)) => {
                             let certified = certified(&shared, &stream);
                             Box::pin(connection::serve(
-                                shared, stream, seat, login_by, certified, stop,
+                                shared, stream, socket, seat, login_by, certified, stop,
                             ))
                             .await;
                         }
@@ -96,14 +98,14 @@ impl Door {
 /// as the largest thing it ever does, for as long as it lives.
 fn accept(
     acceptor: &TlsAcceptor,
-    stream: TcpStream,
+    stream: Socket,
     login_by: Instant,
-) -> Pin<Box<Timeout<Accept<TcpStream>>>> {
+) -> Pin<Box<Timeout<Accept<Socket>>>> {
     Box::pin(timeout_at(login_by, acceptor.accept(stream)))
 }
 
 /// The account that the client's certificate stands for, where that counts.
-fn certified(shared: &Shared, stream: &TlsStream<TcpStream>) -> Option<String> {
+fn certified(shared: &Shared, stream: &TlsStream<Socket>) -> Option<String> {
     let kind = shared.doors.certificates?;
     let name = account_name(stream.get_ref().1.peer_certificates()?.first()?, kind);
     if name.is_none() {

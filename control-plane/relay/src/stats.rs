@@ -79,6 +79,8 @@ counters! {
     store_failures,
     /// Publications that had to wait because memory or disk ran short.
     blocked,
+    /// Connections whose client hung up while it had to wait for that.
+    hung_up_blocked,
     /// Times that messages took all the memory they may.
     memory_alarms,
     /// Times that the store's disk had too little room.

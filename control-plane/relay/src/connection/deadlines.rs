@@ -5,6 +5,9 @@ use super::{Connection, Stage};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// How often to look after a client that has to wait because of an alarm.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// When something last moved.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Activity {
@@ -16,6 +19,8 @@ pub(super) struct Activity {
     pub partial: Option<Instant>,
     /// Input is not read at the moment, so its absence means nothing.
     pub reading: bool,
+    /// When it was last seen that the client is there although it is not read.
+    pub looked: Instant,
 }
 
 /// What is due.
@@ -23,6 +28,8 @@ pub(super) struct Activity {
 pub(super) enum Due {
     /// The client gets a sign of life.
     Heartbeat,
+    /// Nothing is read, so only looking tells whether the client is still there.
+    Look,
     /// The connection ends, with what is logged.
     End(&'static str),
 }
@@ -60,6 +67,8 @@ impl Connection {
                 )
             }),
             content.map(|at| (at, Due::End("a message was not sent in time"))),
+            (!activity.reading && self.shared.alarms.number() > 0)
+                .then_some((activity.looked + LOOK, Due::Look)),
         ]
         .into_iter()
         .flatten()
@@ -70,11 +79,11 @@ impl Connection {
         self.deadlines(activity).map(|(at, _)| at).min()
     }
 
-    /// What is due at `now`; an end before a heartbeat.
+    /// What is due at `now`; an end first.
     pub(super) fn due(&self, activity: &Activity, now: Instant) -> Option<Due> {
         self.deadlines(activity)
             .filter(|(at, _)| *at <= now)
             .map(|(_, due)| due)
-            .max_by_key(|due| *due != Due::Heartbeat)
+            .max_by_key(|due| matches!(due, Due::End(_)))
     }
 }

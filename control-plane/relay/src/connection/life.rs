@@ -3,12 +3,13 @@
 use super::deadlines::{Activity, Due};
 use super::input::Input;
 use super::writer::{Load, Writer, loaded};
-use super::{Connection, Stage, Stop};
+use super::{Connection, Socket, Stage, Stop};
 use crate::admission::Seat;
 use crate::channel::{Reaction, Resume, Wait};
 use crate::codec::HEARTBEAT;
 use crate::exception::Exception;
 use crate::shared::Shared;
+use crate::stats::count;
 use bytes::BytesMut;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ const LONG: Duration = Duration::from_secs(86_400);
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite>(
     shared: Arc<Shared>,
     stream: S,
+    socket: Socket,
     seat: Seat,
     login_by: Instant,
     certified: Option<String>,
@@ -37,6 +39,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite>(
         outbox: Arc::clone(&connection.outbox),
         connection,
         seat,
+        socket,
         input: BytesMut::new(),
         allocated: 0,
         spare: QUIET_BUFFER,
@@ -49,6 +52,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite>(
             stuck: None,
             partial: None,
             reading: true,
+            looked: now,
         },
     };
     let end = life.run(stream, stop).await;
@@ -65,6 +69,8 @@ struct Life {
     connection: Connection,
     outbox: Arc<super::Outbox>,
     seat: Seat,
+    /// What `stream` reads and writes in the end.
+    socket: Socket,
     input: BytesMut,
     /// Size of its memory.
     allocated: usize,
@@ -260,6 +266,16 @@ impl Life {
                 );
                 return Some(reason);
             }
+            Some(Due::Look) if self.socket.is_hung_up() => {
+                count(&self.connection.shared.counters.hung_up_blocked);
+                tracing::info!(
+                    connection = self.connection.id,
+                    "A client of the relay hung up while it had to wait; what it sent since was \
+                     not read."
+                );
+                return Some("the client hung up while it had to wait");
+            }
+            Some(Due::Look) => self.activity.looked = now,
             Some(Due::Heartbeat) => {
                 self.output.buffer.extend_from_slice(&HEARTBEAT);
                 self.activity.written = now;

@@ -5,6 +5,7 @@ mod handshake;
 mod input;
 mod life;
 pub(crate) mod outbox;
+mod socket;
 mod writer;
 
 use crate::accounts::Account;
@@ -19,6 +20,7 @@ use crate::vhost::Vhost;
 use amq_protocol::protocol::{AMQPClass, channel, connection};
 pub(crate) use life::serve;
 use outbox::Outbox;
+pub(crate) use socket::Socket;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

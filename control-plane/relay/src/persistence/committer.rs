@@ -1,13 +1,21 @@
 //! The store's thread: takes what has arrived, commits it as one transaction,
 //! then tells everybody who waited.
+//!
+//! Reading needs no room on the disk, writing does. So bodies are read outside of
+//! transactions: while the disk is full consumers get what is in the file, and
+//! what they acknowledge waits until it can be deleted.
 
 use super::room::Room;
-use super::{OnStored, Op, write};
+use super::{OnStored, Op, StoreFailed, write};
+use crate::queue::MessageId;
 use crate::stats::{Counters, count};
+use bytes::Bytes;
 use rusqlite::Connection;
+use std::iter::Peekable;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 /// Operations of one transaction.
 const MAX_OPS: usize = 1024;
@@ -20,15 +28,30 @@ const RETRY: Duration = Duration::from_millis(500);
 const VACUUM_EVERY: u32 = 256;
 /// Free pages worth keeping.
 const SPARE_PAGES: i64 = 4096;
+/// Most pages that are given back at once: that takes room in the log first.
+const VACUUM_AT_ONCE: i64 = 1024;
+
+/// Somebody who waits for a body.
+struct Asked {
+    id: MessageId,
+    delete: bool,
+    reply: oneshot::Sender<Result<Option<Bytes>, StoreFailed>>,
+}
 
 pub(super) struct Committer {
     connection: Connection,
     receiver: Receiver<Op>,
     counters: Arc<Counters>,
     on_stored: Option<OnStored>,
-    /// Of a failed transaction: what must not be forgotten.
-    kept: Vec<Op>,
+    /// What the next transaction is about; of a failed one, what must not be
+    /// forgotten.
+    due: Vec<Op>,
+    /// Bodies that are not in the file, but may be with the next transaction.
+    asked: Vec<Asked>,
+    /// After a failed transaction, when the next one is tried.
+    retry: Option<Instant>,
     transactions: u32,
+    vacuumed: Instant,
     room: Room,
 }
 
@@ -44,8 +67,11 @@ impl Committer {
             receiver,
             counters,
             on_stored: None,
-            kept: Vec::new(),
+            due: Vec::new(),
+            asked: Vec::new(),
+            retry: None,
             transactions: 0,
+            vacuumed: Instant::now(),
             room,
         }
     }
@@ -53,21 +79,14 @@ impl Committer {
     /// Works until [`Op::Stop`] or until nobody can send any more.
     pub fn run(mut self) -> Result<(), String> {
         loop {
-            let (mut batch, last) = self.collect();
-            let attaching = batch
-                .extract_if(.., |op| matches!(op, Op::Attach(_)))
-                .last();
-            if let Some(Op::Attach(on_stored)) = attaching {
-                self.on_stored = Some(on_stored);
+            let last = self.collect();
+            self.answer(false);
+            if !last && self.retry.is_some_and(|at| Instant::now() < at) {
+                continue;
             }
-            let result = self.commit(&mut batch).map_err(|error| error.to_string());
-            // Publishers that hear of a refusal find the door shut already.
-            self.room
-                .committed(result.as_ref().map(drop).map_err(String::as_str));
-            if result.is_err() {
-                count(&self.counters.store_failures);
-            }
-            self.announce(batch, result.is_ok());
+            let result = self.write();
+            // What was to come with the transaction is there now, or refused.
+            self.answer(true);
             if last {
                 return result;
             }
@@ -75,54 +94,98 @@ impl Committer {
         }
     }
 
-    /// Waits for work and takes what is there. The flag says that it is the
-    /// last.
-    fn collect(&mut self) -> (Vec<Op>, bool) {
-        let mut batch = std::mem::take(&mut self.kept);
-        let first = if batch.is_empty() && !self.room.is_short() {
-            self.receiver
-                .recv()
-                .map_err(|_| RecvTimeoutError::Disconnected)
-        } else {
-            self.receiver.recv_timeout(RETRY)
-        };
-        let mut bytes = 0;
-        let mut next = match first {
-            Ok(op) => Some(op),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return (batch, true),
-        };
-        while let Some(op) = next {
-            match &op {
-                Op::Stop => return (batch, true),
-                Op::Insert(insert) => bytes += insert.body.len(),
-                _ => {}
-            }
-            batch.push(op);
-            if batch.len() >= MAX_OPS || bytes >= MAX_BYTES {
-                break;
-            }
-            next = match self.receiver.try_recv() {
-                Ok(op) => Some(op),
-                Err(TryRecvError::Empty) => None,
-                Err(TryRecvError::Disconnected) => return (batch, true),
-            };
+    /// How long to wait for work; for ever when there is nothing else to do.
+    fn patience(&self) -> Option<Duration> {
+        if let Some(at) = self.retry {
+            return Some(at.saturating_duration_since(Instant::now()));
         }
-        (batch, false)
+        if !self.due.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        self.room.is_short().then_some(RETRY)
     }
 
-    fn commit(&mut self, batch: &mut [Op]) -> rusqlite::Result<()> {
-        let probe = self.room.is_short();
+    /// Waits for work and takes what is there. True when it is the last.
+    fn collect(&mut self) -> bool {
+        let mut next = match self.patience() {
+            None => self
+                .receiver
+                .recv()
+                .map_err(|_| RecvTimeoutError::Disconnected),
+            Some(patience) => self.receiver.recv_timeout(patience),
+        };
+        let (mut ops, mut bytes) = (0, 0);
+        loop {
+            match next {
+                Ok(Op::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+                Err(RecvTimeoutError::Timeout) => return false,
+                Ok(Op::Attach(on_stored)) => self.on_stored = Some(on_stored),
+                Ok(Op::Fetch { id, delete, reply }) => {
+                    self.asked.push(Asked { id, delete, reply });
+                }
+                Ok(op) => {
+                    bytes += op.bytes();
+                    self.due.push(op);
+                }
+            }
+            ops += 1;
+            if ops >= MAX_OPS || bytes >= MAX_BYTES {
+                return false;
+            }
+            next = self.receiver.try_recv().map_err(|error| match error {
+                TryRecvError::Empty => RecvTimeoutError::Timeout,
+                TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+            });
+        }
+    }
+
+    /// Hands out the bodies that are in the file; the others too, with `all`, as
+    /// bodies that do not exist.
+    fn answer(&mut self, all: bool) {
+        for Asked { id, delete, reply } in std::mem::take(&mut self.asked) {
+            let body = write::fetch(&self.connection, id);
+            if !all && body == Ok(None) {
+                self.asked.push(Asked { id, delete, reply });
+                continue;
+            }
+            if delete && matches!(body, Ok(Some(_))) {
+                self.due.push(Op::Delete(id));
+            }
+            // Who asked may be gone.
+            let _ = reply.send(body);
+        }
+    }
+
+    /// Commits what is due. When that fails, nothing that came with it is tried
+    /// any more: its senders would wait for as long as there is no room.
+    fn write(&mut self) -> Result<(), String> {
+        let mut due = std::mem::take(&mut self.due).into_iter().peekable();
+        loop {
+            let part = part(&mut due, self.retry.is_some());
+            let result = self.commit(&part).map_err(|error| error.to_string());
+            // Publishers that hear of a refusal find the door shut already.
+            self.room
+                .committed(result.as_ref().map(drop).map_err(String::as_str));
+            if result.is_err() {
+                count(&self.counters.store_failures);
+                self.retry = Some(Instant::now() + RETRY);
+                self.announce(part.into_iter().chain(due).collect(), false);
+                return result;
+            }
+            self.retry = None;
+            self.announce(part, true);
+            if due.peek().is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn commit(&mut self, part: &[Op]) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
-        if probe {
+        if self.retry.is_some() {
             write::probe(&transaction)?;
         }
-        for op in batch {
-            if let Op::Fetch { id, reply, .. } = op
-                && let Some(reply) = reply.take()
-            {
-                let _ = reply.send(write::fetch(&transaction, *id));
-            }
+        for op in part {
             write::apply(&transaction, op)?;
         }
         transaction.commit()
@@ -150,41 +213,66 @@ impl Committer {
                     // Its publisher may send more.
                     drop(insert.permit);
                 }
-                Op::Barrier(Some(reply)) => {
+                Op::Barrier(reply) => {
                     // Who asked may be gone.
                     let _ = reply.send(committed);
                 }
-                Op::Fetch {
-                    id,
-                    delete: true,
-                    reply: None,
-                } if !committed => self.kept.push(Op::Delete(id)),
-                // Not reached before the transaction failed.
-                Op::Fetch { reply: Some(_), .. } if !committed => self.kept.push(op),
-                Op::Barrier(None) | Op::Fetch { .. } | Op::Attach(_) | Op::Stop => {}
-                other if !committed => self.kept.push(other),
+                other if !committed => self.due.push(other),
                 _ => {}
             }
         }
     }
 
     /// Gives the pages of a former backlog back to the file system, a part at a
-    /// time.
+    /// time: some are worth keeping, unless others need the room.
     fn vacuum(&mut self) {
         self.transactions = (self.transactions + 1) % VACUUM_EVERY;
-        if self.transactions != 0 {
+        let short = self.room.is_short() && self.vacuumed.elapsed() >= RETRY;
+        if self.retry.is_some() || !short && self.transactions != 0 {
             return;
         }
+        self.vacuumed = Instant::now();
+        // Failing to shrink the file harms nobody.
+        let _ = self.shrink(if short { 0 } else { SPARE_PAGES }, short);
+    }
+
+    /// Keeps so many free pages. With `now` the file system has the others when
+    /// this returns, otherwise with a later checkpoint.
+    fn shrink(&self, spare: i64, now: bool) -> rusqlite::Result<()> {
         let free: i64 = self
             .connection
-            .pragma_query_value(None, "freelist_count", |row| row.get(0))
-            .unwrap_or(0);
-        if free > SPARE_PAGES {
-            // Failing to shrink the file harms nobody.
-            let _ = self.connection.execute_batch(&format!(
-                "PRAGMA incremental_vacuum({})",
-                free - SPARE_PAGES / 2
-            ));
+            .pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+        if free <= spare {
+            return Ok(());
         }
+        let most = (free - spare / 2).min(VACUUM_AT_ONCE);
+        // It gives back one page for each row that is taken from it.
+        let mut giving = self
+            .connection
+            .prepare(&format!("PRAGMA incremental_vacuum({most})"))?;
+        let mut rows = giving.query([])?;
+        while rows.next()?.is_some() {}
+        drop(rows);
+        if now {
+            self.connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        }
+        Ok(())
     }
+}
+
+/// The operations of the next transaction. When the last one failed, what frees
+/// room is not mixed with what takes some.
+fn part(due: &mut Peekable<impl Iterator<Item = Op>>, careful: bool) -> Vec<Op> {
+    let mut part = Vec::new();
+    let mut bytes = 0;
+    while part.len() < MAX_OPS && bytes < MAX_BYTES {
+        let wanted = |op: &Op| !careful || part.is_empty() || !matches!(op, Op::Insert(_));
+        let Some(op) = due.next_if(wanted) else {
+            break;
+        };
+        bytes += op.bytes();
+        part.push(op);
+    }
+    part
 }

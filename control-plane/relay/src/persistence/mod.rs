@@ -86,14 +86,24 @@ pub(crate) enum Op {
     Fetch {
         id: MessageId,
         delete: bool,
-        reply: Option<oneshot::Sender<Result<Option<Bytes>, StoreFailed>>>,
+        reply: oneshot::Sender<Result<Option<Bytes>, StoreFailed>>,
     },
     /// Answered when everything before it is committed; `false` when that
     /// failed.
-    Barrier(Option<oneshot::Sender<bool>>),
+    Barrier(oneshot::Sender<bool>),
     /// Whom to tell which messages were stored (`true`) or could not be.
     Attach(OnStored),
     Stop,
+}
+
+impl Op {
+    /// Bytes of a body to be written.
+    fn bytes(&self) -> usize {
+        match self {
+            Op::Insert(insert) => insert.body.len(),
+            _ => 0,
+        }
+    }
 }
 
 /// See [`Op::Attach`].
@@ -116,18 +126,14 @@ impl Storage {
     /// could not be.
     pub async fn barrier(&self) -> bool {
         let (reply, answer) = oneshot::channel();
-        self.send(Op::Barrier(Some(reply)));
+        self.send(Op::Barrier(reply));
         answer.await.unwrap_or(false)
     }
 
     /// The body of a message; `None` when the message is gone.
     pub async fn fetch(&self, id: MessageId, delete: bool) -> Result<Option<Bytes>, StoreFailed> {
         let (reply, answer) = oneshot::channel();
-        self.send(Op::Fetch {
-            id,
-            delete,
-            reply: Some(reply),
-        });
+        self.send(Op::Fetch { id, delete, reply });
         answer.await.unwrap_or(Err(StoreFailed))
     }
 

@@ -87,10 +87,7 @@ pub(super) fn apply(connection: &Connection, op: &Op) -> rusqlite::Result<()> {
                 &insert.body[..],
             ],
         ),
-        Op::Delete(id)
-        | Op::Fetch {
-            id, delete: true, ..
-        } => execute("DELETE FROM messages WHERE id = ?1", params![id]),
+        Op::Delete(id) => execute("DELETE FROM messages WHERE id = ?1", params![id]),
         Op::Fetch { .. } | Op::Barrier(_) | Op::Attach(_) | Op::Stop => Ok(()),
     }
 }

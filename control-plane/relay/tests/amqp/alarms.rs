@@ -5,6 +5,7 @@ use crate::support::*;
 use amq_protocol::frame::AMQPFrame;
 use amq_protocol::protocol::{AMQPClass, basic, confirm, connection};
 use lapin::options::BasicGetOptions;
+use tokio::io::AsyncWriteExt;
 
 /// Enough for some messages of a kilobyte.
 const MEMORY: u64 = 20_000;
@@ -128,6 +129,47 @@ async fn a_blocked_client_need_not_send_heartbeats() {
     server
         .until("its message", |s| s.published == published + 1)
         .await;
+}
+
+/// What it was given goes to somebody else, although nobody reads from it, not
+/// even that it is gone: there is unread input before its end.
+#[tokio::test]
+async fn a_client_that_vanishes_while_it_is_held_up_leaves_nothing_behind() {
+    for abrupt in [false, true] {
+        let server = server().await;
+        fill(&server).await;
+        let mut raw = Raw::open(server.address()).await;
+        let get = basic::AMQPMethod::Get(basic::Get {
+            queue: "q".into(),
+            ..Default::default()
+        });
+        raw.method(1, AMQPClass::Basic(get)).await;
+        server.until("its message", |s| s.unacked == 1).await;
+        for _ in 0..3 {
+            raw.publish(1, "q", b"never").await;
+        }
+        server
+            .until("a blocked publisher", |s| s.blocked == 1)
+            .await;
+        let before = server.relay.stats();
+        if abrupt {
+            // Input that it does not read makes this a reset.
+            drop(raw);
+        } else {
+            raw.stream.shutdown().await.expect("shut down");
+        }
+        server
+            .until("its end", |s| {
+                s.unacked == 0 && s.connections == before.connections - 1
+            })
+            .await;
+        let after = server.relay.stats();
+        assert_eq!(after.alarms, 1, "somebody made room");
+        assert_eq!(
+            (after.requeued, after.hung_up_blocked, after.published),
+            (before.requeued + 1, 1, before.published)
+        );
+    }
 }
 
 #[tokio::test]

@@ -4,59 +4,9 @@
 use crate::raw::Raw;
 use crate::support::*;
 use amq_protocol::protocol::connection;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use std::fs::File;
-use std::io::Write;
-use std::path::Path;
-use tempfile::TempDir;
+use mig_testkit::{SmallDisk, own_mounts};
 
-/// A small disk of its own.
-struct Disk(TempDir);
-
-impl Disk {
-    /// `None`, and the test skipped, where mounting is not permitted.
-    fn new(mebibytes: u32) -> Option<Self> {
-        let directory = tempfile::tempdir().expect("a directory");
-        let size = format!("size={mebibytes}m,mode=0700");
-        let mounted = mount(
-            Some("tmpfs"),
-            directory.path(),
-            Some("tmpfs"),
-            MsFlags::empty(),
-            Some(size.as_str()),
-        );
-        if mounted.is_err() {
-            mig_testkit::skip("mounting a small disk is not permitted");
-            return None;
-        }
-        Some(Self(directory))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Leaves no room, or as little as the file system can.
-    fn fill(&self) {
-        let mut file = File::create(self.path().join("ballast")).expect("a file");
-        for size in [1 << 16, 1 << 12, 1] {
-            while file.write_all(&vec![0; size]).is_ok() {}
-        }
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.path().join("ballast")).expect("removed");
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Whatever is still open goes with its process.
-        let _ = umount2(self.0.path(), MntFlags::MNT_DETACH);
-    }
-}
-
-async fn server(disk: &Disk, free: u64) -> Server {
+async fn server(disk: &SmallDisk, free: u64) -> Server {
     let database = disk.path().join("relay.db");
     Server::with(|config| {
         config.database = database;
@@ -67,7 +17,10 @@ async fn server(disk: &Disk, free: u64) -> Server {
 
 #[tokio::test]
 async fn publishers_wait_while_the_disk_is_nearly_full() {
-    let Some(disk) = Disk::new(24) else { return };
+    if !own_mounts() {
+        return;
+    }
+    let disk = SmallDisk::new(24);
     let server = server(&disk, 8 << 20).await;
     let channel = server.channel().await;
     select_confirms(&channel).await;
@@ -111,7 +64,10 @@ async fn publishers_wait_while_the_disk_is_nearly_full() {
 
 #[tokio::test]
 async fn a_disk_that_is_full_refuses_and_what_was_confirmed_is_there_afterwards() {
-    let Some(disk) = Disk::new(16) else { return };
+    if !own_mounts() {
+        return;
+    }
+    let disk = SmallDisk::new(16);
     // It does not look ahead: the disk is full before it notices.
     let server = server(&disk, 0).await;
     let channel = server.channel().await;
@@ -162,4 +118,101 @@ async fn a_disk_that_is_full_refuses_and_what_was_confirmed_is_there_afterwards(
     server
         .until("nothing left", |s| s.ready == 0 && s.unacked == 0)
         .await;
+}
+
+/// What is in the file only, because the relay started again, is handed out and
+/// settled while not a byte can be written.
+#[tokio::test]
+async fn consumers_get_what_is_on_a_full_disk_and_none_of_it_twice() {
+    if !own_mounts() {
+        return;
+    }
+    let disk = SmallDisk::new(32);
+    const MESSAGES: usize = 60;
+    let server = self::server(&disk, 0).await;
+    let channel = server.channel().await;
+    select_confirms(&channel).await;
+    declare(&channel, "q", &[]).await;
+    for number in 0..MESSAGES {
+        let body = vec![number as u8; 200_000];
+        assert!(
+            publish_confirmed(&channel, "q", &body, persistent())
+                .await
+                .is_ack()
+        );
+    }
+    server.relay.shutdown().await.expect("a clean stop");
+
+    let server = self::server(&disk, 0).await;
+    disk.fill();
+    let channel = server.channel().await;
+    let mut consumer = consume(&channel, "q").await;
+    for number in 0..MESSAGES {
+        let delivery = next(&mut consumer).await;
+        assert_eq!(delivery.data, vec![number as u8; 200_000]);
+        ack(&delivery).await;
+    }
+    server
+        .until("all settled", |s| s.unacked == 0 && s.ready == 0)
+        .await;
+    server.until("the alarm", |s| s.alarms == 1).await;
+    // Who publishes now has to wait, and who reads what nobody acknowledges does
+    // not get more than there is.
+    let mut raw = Raw::login_with(server.address(), 131_072, 0, &["connection.blocked"]).await;
+    raw.open_channel(1).await;
+    raw.publish(1, "q", b"meanwhile").await;
+    server
+        .until("a blocked publisher", |s| s.blocked == 1)
+        .await;
+    assert_eq!(server.relay.stats().ready, 0);
+    disk.make_room();
+    server.until("no alarm", |s| s.alarms == 0).await;
+    assert_eq!(next(&mut consumer).await.data, b"meanwhile");
+    server.relay.shutdown().await.expect("a clean stop");
+
+    // What was settled without room was deleted once there was some; what was
+    // not settled is there.
+    let server = self::server(&disk, 0).await;
+    let channel = server.channel().await;
+    assert_eq!(take_all(&channel, "q").await, ["meanwhile"]);
+}
+
+/// Nobody else takes the room, so nobody else can free it.
+#[tokio::test]
+async fn a_relay_that_filled_its_disk_itself_has_room_again_when_consumers_have_been_there() {
+    if !own_mounts() {
+        return;
+    }
+    let disk = SmallDisk::new(32);
+    let free = 16 << 20;
+    let server = self::server(&disk, free).await;
+    let channel = server.channel().await;
+    select_confirms(&channel).await;
+    declare(&channel, "q", &[]).await;
+    let mut published = 0;
+    while server.relay.stats().alarms == 0 {
+        assert!(
+            publish_confirmed(&channel, "q", &vec![7; 200_000], persistent())
+                .await
+                .is_ack()
+        );
+        published += 1;
+        assert!(published < 200, "it never noticed");
+    }
+    server.relay.shutdown().await.expect("a clean stop");
+    // Closing wrote the log into the file, and it is as large as it was.
+    let server = self::server(&disk, free + (4 << 20)).await;
+    assert_eq!(server.relay.stats().alarms, 1);
+    let channel = server.channel().await;
+    let mut consumer = consume(&channel, "q").await;
+    for _ in 0..published {
+        ack(&next(&mut consumer).await).await;
+    }
+    server.until("room again", |s| s.alarms == 0).await;
+    select_confirms(&channel).await;
+    assert!(
+        publish_confirmed(&channel, "q", b"after", persistent())
+            .await
+            .is_ack()
+    );
 }
