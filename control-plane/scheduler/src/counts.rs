@@ -57,6 +57,9 @@ counts! {
     heartbeats_malformed,
     /// Heartbeats dropped because they are old or the agent is not on the whitelist.
     heartbeats_refused,
+    /// Lines of the log about answers and heartbeats that were left out because
+    /// there were too many of them.
+    complaints_left_out,
     /// Events the relay accepted, whether a worker wants them or not.
     events_published,
     /// Times the relay did not let this account publish events.
@@ -68,7 +71,8 @@ counts! {
 impl CountsSnapshot {
     /// Everything dropped so far.
     pub fn dropped(&self) -> u64 {
-        self.answers_malformed
+        self.answers_repeated
+            + self.answers_malformed
             + self.answers_unknown
             + self.answers_foreign
             + self.heartbeats_malformed

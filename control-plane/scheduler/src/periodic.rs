@@ -23,13 +23,16 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
         if counts.dropped() > reported {
             reported = counts.dropped();
             tracing::warn!(
-                "Dropped since the start: {} answers malformed, {} unknown, {} from another agent; \
-                 {} heartbeats malformed, {} refused.",
+                "Dropped since the start: {} answers malformed, {} unknown, {} from another agent, \
+                 {} given before; {} heartbeats malformed, {} refused. \
+                 {} lines about them were left out.",
                 counts.answers_malformed,
                 counts.answers_unknown,
                 counts.answers_foreign,
+                counts.answers_repeated,
                 counts.heartbeats_malformed,
                 counts.heartbeats_refused,
+                counts.complaints_left_out,
             );
         }
         tokio::select! {

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use crate::config::SchedulerConfig;
 use crate::counts::{Counts, CountsSnapshot};
 use crate::events::Events;
+use crate::inbound::complaints::Complaints;
 use crate::{actions, events, periodic, relay};
 
 /// What all tasks of the scheduler share.
@@ -21,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) wake: Wake,
     pub(crate) changes: Changes,
     pub(crate) counts: Counts,
+    /// What may still be said in the log about what agents send.
+    pub(crate) complaints: Complaints,
     /// What the other schedulers know this one as; new in each process, so that
     /// nobody is taken for a predecessor that died.
     pub(crate) holder: u64,
@@ -38,6 +41,11 @@ impl Shared {
         if let Some(events) = &self.events {
             events.offer(&self.counts, kind, body);
         }
+    }
+
+    /// Whether one more line may be written about what agents send.
+    pub(crate) fn may_complain(&self) -> bool {
+        self.complaints.allowed(&self.counts)
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -67,6 +75,7 @@ impl Scheduler {
             wake,
             changes,
             counts: Counts::default(),
+            complaints: Complaints::new(),
             holder: rand::random::<u64>() >> 1,
             outbox: Notify::new(),
             connected,

@@ -5,6 +5,7 @@ use mig_protocol::{Command, CommandStatus, Limits, ModuleResult, Time, read_docu
 use mig_store::{Answer, AnswerOutcome};
 use serde_json::Value;
 
+use super::complaints::shown;
 use super::{Storing, acknowledge, consumer, excerpt, next_batch, persist};
 use crate::events::Kind;
 use crate::relay::{RESULTS, SessionError};
@@ -43,10 +44,12 @@ async fn consume_forever(
                 }
                 Err(reason) => {
                     shared.counts.answers_malformed.one();
-                    tracing::warn!(
-                        "An answer was dropped: {reason}; it starts with `{}`.",
-                        excerpt(&delivery.data)
-                    );
+                    if shared.may_complain() {
+                        tracing::warn!(
+                            "An answer was dropped: {reason}; it starts with `{}`.",
+                            excerpt(&delivery.data)
+                        );
+                    }
                 }
             }
         }
@@ -108,9 +111,7 @@ fn read(body: &[u8], largest: usize, received: Time) -> Result<Answer, Malformed
         | CommandStatus::Timeout
         | CommandStatus::Cancelled => {}
         CommandStatus::Sent | CommandStatus::Expired | CommandStatus::Other(_) => {
-            return Err(Malformed::Status(
-                command.status.as_str().escape_debug().to_string(),
-            ));
+            return Err(Malformed::Status(shown(command.status.as_str())));
         }
     }
     let mut results = command.results.unwrap_or_default();
@@ -196,28 +197,34 @@ fn report(shared: &Shared, answer: &Answer, outcome: AnswerOutcome) {
         }
         AnswerOutcome::AlreadyAnswered { action } => {
             counts.answers_repeated.one();
-            tracing::info!(
-                action = action.0,
-                command,
-                "{} answered again; the first answer stays.",
-                answer.queueloc
-            );
+            if shared.may_complain() {
+                tracing::info!(
+                    action = action.0,
+                    command,
+                    "{} answered again; the first answer stays.",
+                    shown(&answer.queueloc)
+                );
+            }
         }
         AnswerOutcome::UnknownCommand => {
             counts.answers_unknown.one();
-            tracing::warn!(
-                command,
-                "{} answered a command that does not exist.",
-                answer.queueloc
-            );
+            if shared.may_complain() {
+                tracing::warn!(
+                    command,
+                    "{} answered a command that does not exist.",
+                    shown(&answer.queueloc)
+                );
+            }
         }
         AnswerOutcome::OtherAgent => {
             counts.answers_foreign.one();
-            tracing::warn!(
-                command,
-                "{} answered a command made for another agent; the answer was dropped.",
-                answer.queueloc
-            );
+            if shared.may_complain() {
+                tracing::warn!(
+                    command,
+                    "{} answered a command made for another agent; the answer was dropped.",
+                    shown(&answer.queueloc)
+                );
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use lapin::Channel;
 use mig_protocol::{Agent, AgentMode, Time, parse_agent};
 use mig_store::HeartbeatOutcome;
 
+use super::complaints::shown;
 use super::{Storing, acknowledge, consumer, excerpt, next_batch, persist};
 use crate::events::Kind;
 use crate::relay::{HEARTBEATS, SessionError};
@@ -55,15 +56,22 @@ async fn consume_forever(
                         if matches!(reason, Refusal::Unlisted) {
                             shared.tell(Kind::AuthenticationFailure, &delivery.data);
                         }
-                        tracing::warn!("A heartbeat of {} was dropped: {reason}.", agent.queueloc);
+                        if shared.may_complain() {
+                            tracing::warn!(
+                                "A heartbeat of {} was dropped: {reason}.",
+                                agent.queueloc
+                            );
+                        }
                     }
                 },
                 Err(reason) => {
                     shared.counts.heartbeats_malformed.one();
-                    tracing::warn!(
-                        "A heartbeat was dropped: {reason}; it starts with `{}`.",
-                        excerpt(&delivery.data)
-                    );
+                    if shared.may_complain() {
+                        tracing::warn!(
+                            "A heartbeat was dropped: {reason}; it starts with `{}`.",
+                            excerpt(&delivery.data)
+                        );
+                    }
                 }
             }
         }
@@ -104,7 +112,7 @@ fn read(body: &[u8]) -> Result<Agent, Malformed> {
     match &agent.mode {
         AgentMode::Daemon | AgentMode::Checkin => {}
         mode if mode.is_empty() => agent.mode = AgentMode::Daemon,
-        mode => return Err(Malformed::Mode(mode.as_str().escape_debug().to_string())),
+        mode => return Err(Malformed::Mode(shown(mode.as_str()))),
     }
     if agent.name.is_empty() || agent.name.len() > LONGEST_NAME {
         return Err(Malformed::Length("name"));
@@ -155,11 +163,15 @@ fn report(shared: &Shared, agent: &Agent, outcome: HeartbeatOutcome) {
             agent.version.escape_debug()
         ),
         HeartbeatOutcome::Known(_) => {}
-        HeartbeatOutcome::Destroyed(id) => tracing::warn!(
-            "{} ({}) still sends heartbeats although agent {id} was destroyed.",
-            agent.name.escape_debug(),
-            agent.queueloc
-        ),
+        HeartbeatOutcome::Destroyed(id) => {
+            if shared.may_complain() {
+                tracing::warn!(
+                    "{} ({}) still sends heartbeats although agent {id} was destroyed.",
+                    agent.name.escape_debug(),
+                    agent.queueloc
+                );
+            }
+        }
     }
     shared.wake.agent_seen(&agent.queueloc);
 }

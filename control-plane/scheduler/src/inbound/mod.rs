@@ -3,6 +3,7 @@
 //! them; those are logged and counted.
 
 pub(crate) mod answers;
+pub(crate) mod complaints;
 pub(crate) mod heartbeats;
 mod storing;
 
