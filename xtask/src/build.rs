@@ -24,6 +24,9 @@ const PACKAGES: [&str; 5] = [
     "mig-plugin",
 ];
 
+/// The package of the clients that carry modules.
+const CLIENTS: &str = "mig";
+
 /// How to build.
 #[derive(clap::Args)]
 pub struct Options {
@@ -72,11 +75,19 @@ pub fn shipped(clients: &ModuleSet, agent: &ModuleSet) -> Outcome<()> {
     {
         words.extend(["-p", package]);
     }
-    cargo_build("server, tools and module plugins", &words)?;
     let arguments = clients.arguments();
-    let mut words = vec!["build", "--release", "-p", "mig"];
-    words.extend(arguments.iter().map(String::as_str));
-    cargo_build("clients", &words)?;
+    if arguments.is_empty() {
+        // With the default pack nothing needs to be said. Together with the tools,
+        // because what both use would otherwise be compiled twice; the call after
+        // this one makes the tools without the clients' modules again.
+        let words = [words.as_slice(), &["-p", CLIENTS]].concat();
+        cargo_build("clients and what they share with others", &words)?;
+    } else {
+        let mut words = vec!["build", "--release", "-p", CLIENTS];
+        words.extend(arguments.iter().map(String::as_str));
+        cargo_build("clients", &words)?;
+    }
+    cargo_build("server, tools and module plugins", &words)?;
     let arguments = agent.arguments();
     let mut words = vec!["build", "--profile", "agent", "-p", "mig-agent"];
     words.extend(arguments.iter().map(String::as_str));

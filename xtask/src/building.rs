@@ -1,5 +1,7 @@
 //! Calls to cargo, announced before they start.
 
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -38,6 +40,33 @@ pub fn run(what: &str, command: &mut Command) -> Outcome<()> {
     } else {
         Err(format!("{what} failed ({status})"))
     }
+}
+
+/// Runs a command while others run, too: prints what it said in one piece when it
+/// is over, and says whether it succeeded.
+pub fn run_aside(name: &str, command: &mut Command) -> Outcome<bool> {
+    let wrong = |error: std::io::Error| format!("cannot run {name}: {error}");
+    println!("     Running {name}");
+    let start = Instant::now();
+    let mut output = tempfile::tempfile().map_err(wrong)?;
+    let handle = |output: &File| output.try_clone().map(Stdio::from).map_err(wrong);
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(handle(&output)?)
+        .stderr(handle(&output)?)
+        .status()
+        .map_err(wrong)?;
+    let mut said = Vec::new();
+    output.rewind().map_err(wrong)?;
+    output.read_to_end(&mut said).map_err(wrong)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let verdict = if status.success() { "passed" } else { "FAILED" };
+    let mut out = std::io::stdout().lock();
+    let printed = writeln!(out, "     Over in {seconds:.1} s, {verdict}: {name}")
+        .and_then(|()| out.write_all(&said))
+        .and_then(|()| out.flush());
+    printed.map_err(|error| format!("cannot print what {name} said: {error}"))?;
+    Ok(status.success())
 }
 
 /// Says what is built, builds it and says how long it took.

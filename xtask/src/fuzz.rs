@@ -4,9 +4,12 @@
 //! sanitizer pass does that without a nightly toolchain; only g++ is needed,
 //! for libFuzzer itself.
 
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
 use std::time::Instant;
 
-use crate::building::{Outcome, cargo, root, run as run_command};
+use crate::building::{Outcome, cargo, root, run as run_command, run_aside};
 
 /// The targets of `fuzz/src/main.rs`, each a parser of foreign bytes.
 const TARGETS: &[&str] = &[
@@ -46,9 +49,12 @@ const INSTRUMENTATION: &str = "-Cpasses=sancov-module \
 /// How long to run.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Seconds in all, shared by the targets.
+    /// Seconds of fuzzing in all, shared by the targets.
     #[arg(default_value_t = 60)]
     seconds: u64,
+    /// How many targets run at the same time.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    at_once: u8,
     /// Only this target.
     #[arg(long)]
     target: Option<String>,
@@ -93,36 +99,68 @@ pub fn run(options: &Options) -> Outcome<()> {
         .join(&platform)
         .join("release/mig-fuzz");
     let share = (options.seconds / targets.len() as u64).max(1);
-    for target in targets {
-        let corpus = folder.join("corpus").join(target);
-        let findings = folder.join("artifacts").join(target);
-        for directory in [&corpus, &findings] {
-            std::fs::create_dir_all(directory)
-                .map_err(|error| format!("{}: {error}", directory.display()))?;
+    let queue = Mutex::new(targets.into_iter());
+    let failed = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let Some(target) = queue.lock().map_err(|_| "a thread panicked")?.next() else {
+                return Ok(());
+            };
+            println!("fuzzing {target} for {share} s");
+            let findings = folder.join("artifacts").join(target);
+            let mut command = call(&program, target, &folder, &findings, share, options.seed)?;
+            if !run_aside(target, &mut command)? {
+                let mut failed = failed.lock().map_err(|_| "a thread panicked")?;
+                failed.push(format!("{target} (findings are in {})", findings.display()));
+            }
         }
-        let seeds = folder.join("seeds").join(target);
-        println!("fuzzing {target} for {share} s");
-        let mut command = std::process::Command::new(&program);
-        command
-            .env("MIG_FUZZ_TARGET", target)
-            .arg(&corpus)
-            .args(seeds.is_dir().then_some(&seeds))
-            .arg(format!("-max_total_time={share}"))
-            .arg(format!("-artifact_prefix={}/", findings.display()))
-            .args([
-                "-timeout=10",
-                "-rss_limit_mb=2048",
-                "-max_len=65536",
-                "-print_final_stats=0",
-            ])
-            .args(["-verbosity=0", "-detect_leaks=0"])
-            .args(options.seed.map(|seed| format!("-seed={seed}")));
-        run_command(
-            &format!("fuzzing {target} (findings are in {})", findings.display()),
-            &mut command,
-        )?;
+    };
+    std::thread::scope(|scope| -> Outcome<()> {
+        let threads: Vec<_> = (0..options.at_once).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| {
+            let ended = thread.join().map_err(|_| "a thread panicked".to_owned());
+            ended.flatten()
+        })
+    })?;
+    let failed = failed.into_inner().unwrap_or_default();
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("fuzz targets that failed: {}", failed.join(", ")))
     }
-    Ok(())
+}
+
+/// The call that runs one target for so many seconds.
+fn call(
+    program: &Path,
+    target: &str,
+    folder: &Path,
+    findings: &Path,
+    seconds: u64,
+    seed: Option<u32>,
+) -> Outcome<Command> {
+    let corpus = folder.join("corpus").join(target);
+    for directory in [corpus.as_path(), findings] {
+        std::fs::create_dir_all(directory)
+            .map_err(|error| format!("{}: {error}", directory.display()))?;
+    }
+    let seeds = folder.join("seeds").join(target);
+    let mut command = Command::new(program);
+    command
+        .env("MIG_FUZZ_TARGET", target)
+        .arg(&corpus)
+        .args(seeds.is_dir().then_some(&seeds))
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-artifact_prefix={}/", findings.display()))
+        .args([
+            "-timeout=10",
+            "-rss_limit_mb=2048",
+            "-max_len=65536",
+            "-print_final_stats=0",
+        ])
+        .args(["-verbosity=0", "-detect_leaks=0"])
+        .args(seed.map(|seed| format!("-seed={seed}")));
+    Ok(command)
 }
 
 /// The platform that the compiler builds for when nothing is said.

@@ -1,11 +1,15 @@
 //! `cargo xtask test`: every test of the workspace, with skips accounted for.
 
+mod program;
+mod running;
+
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 
 use crate::building::{self, Outcome, cargo, root};
 use crate::{packages, skips};
+use program::Program;
 
 /// What to run.
 #[derive(clap::Args)]
@@ -17,20 +21,15 @@ pub struct Options {
     /// Only the tests of this package.
     #[arg(long, short)]
     package: Vec<String>,
-}
-
-/// One built test program.
-struct Program {
-    executable: PathBuf,
-    /// Folder of its package: tests expect to start there.
-    folder: PathBuf,
+    /// How many test programs run at the same time. Most of them wait more than
+    /// they compute, so two keep a small machine busy.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    at_once: u8,
 }
 
 /// Builds and runs the tests; fails when one fails or is skipped unexpectedly.
 pub fn run(options: &Options) -> Outcome<()> {
     packages::for_tests();
-    // Tests of the whole run the programs, and several run the plugins.
-    building::build("programs and plugins", &["build", "--workspace"])?;
     let programs = build(options)?;
     let work = tempfile::Builder::new()
         .prefix("mig-test-")
@@ -44,23 +43,12 @@ pub fn run(options: &Options) -> Outcome<()> {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
             .map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    let mut failed = Vec::new();
-    for program in &programs {
-        let name = program
-            .executable
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy();
-        println!("     Running {name}");
-        let status = command(program, options.run_as, work.path())
-            .env(mig_testkit::SKIP_LOG, &log)
-            .stdin(Stdio::null())
-            .status()
-            .map_err(|error| format!("cannot run {}: {error}", program.executable.display()))?;
-        if !status.success() {
-            failed.push(name.into_owned());
-        }
-    }
+    let count = programs.len();
+    let failed = running::all(programs, usize::from(options.at_once), |program| {
+        let mut command = program.command(options.run_as, work.path());
+        command.env(mig_testkit::SKIP_LOG, &log);
+        command
+    })?;
     let as_root = options.run_as.is_none() && mig_testkit::is_root();
     let recorded = std::fs::read_to_string(&log).unwrap_or_default();
     let skipped = skips::check(&skips::list(&root())?, &recorded, as_root);
@@ -69,51 +57,33 @@ pub fn run(options: &Options) -> Outcome<()> {
     }
     let skipped = skipped?;
     println!(
-        "all {} test programs passed as {}; {skipped} tests skipped, all of them listed in {}",
-        programs.len(),
+        "all {count} test programs passed as {}; {skipped} tests skipped, all of them listed in {}",
         if as_root { "root" } else { "an ordinary user" },
         skips::LIST,
     );
     Ok(())
 }
 
-/// The call that runs one test program.
-fn command(program: &Program, run_as: Option<u32>, work: &Path) -> Command {
-    let mut command = match run_as {
-        Some(id) => {
-            let mut command = Command::new("setpriv");
-            command
-                .args([format!("--reuid={id}"), format!("--regid={id}")])
-                .args(["--clear-groups", "--inh-caps=-all", "--bounding-set=-all"])
-                .arg(&program.executable)
-                .env("HOME", work)
-                .env("TMPDIR", work);
-            command
-        }
-        None => Command::new(&program.executable),
-    };
-    command
-        .current_dir(&program.folder)
-        .env("MIG_PLUGIN_BUILD", building::target_directory());
-    command
-}
-
-/// Builds the test programs and reads their places from cargo's messages.
+/// Builds the test programs and what they start, and reads their places from
+/// cargo's messages.
 fn build(options: &Options) -> Outcome<Vec<Program>> {
-    println!("building the tests");
-    let mut call = cargo();
-    call.args([
-        "test",
-        "--no-run",
-        "--message-format=json-render-diagnostics",
-    ]);
+    let mut words = vec!["test", "--no-run"];
     if options.package.is_empty() {
-        call.arg("--workspace");
+        // In one go: a build of the programs and plugins by themselves has other
+        // features of the same libraries and would compile them a second time.
+        words = vec!["build", "--workspace", "--all-targets"];
+    } else {
+        // Tests of the whole run the programs, and several run the plugins.
+        building::build("programs and plugins", &["build", "--workspace"])?;
     }
     for package in &options.package {
-        call.args(["--package", package]);
+        words.extend(["--package", package]);
     }
-    let output = call
+    println!("building the tests (cargo {})", words.join(" "));
+    let start = std::time::Instant::now();
+    let output = cargo()
+        .args(words)
+        .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
@@ -121,6 +91,7 @@ fn build(options: &Options) -> Outcome<Vec<Program>> {
     if !output.status.success() {
         return Err("the tests do not build".into());
     }
+    println!("built the tests in {:.0} s", start.elapsed().as_secs_f64());
     let mut programs = Vec::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let Ok(message) = serde_json::from_str::<serde_json::Value>(line) else {
@@ -130,15 +101,10 @@ fn build(options: &Options) -> Outcome<Vec<Program>> {
             && let Some(executable) = message["executable"].as_str()
             && let Some(manifest) = message["manifest_path"].as_str()
         {
-            programs.push(Program {
-                executable: executable.into(),
-                folder: Path::new(manifest)
-                    .parent()
-                    .unwrap_or(Path::new("/"))
-                    .to_path_buf(),
-            });
+            let folder = Path::new(manifest).parent().unwrap_or(Path::new("/"));
+            programs.push(Program::new(executable.into(), folder.to_path_buf()));
         }
     }
-    programs.sort_by(|left, right| left.executable.cmp(&right.executable));
+    programs.sort();
     Ok(programs)
 }
