@@ -1,10 +1,11 @@
 //! The project's own commands: `cargo xtask build`, `demo`, `test`, `fuzz`,
-//! `footprint`, `bench`.
+//! `faults`, `footprint`, `bench`.
 
 mod bench;
 mod build;
 mod building;
 mod demo;
+mod faults;
 mod fleet;
 mod footprint;
 mod fuzz;
@@ -38,6 +39,9 @@ enum Command {
     Test(test_suite::Options),
     /// Run every fuzz target for so many seconds in all.
     Fuzz(fuzz::Options),
+    /// Kill engines and agents at random, in every combination of engines, until
+    /// many actions were hit, and check that nothing was lost or done twice.
+    Faults(faults::Options),
     /// Print the memory and processor use of the real demo processes.
     Footprint(footprint::Options),
     /// Measure the file module and a whole investigation beside their peers.
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test_suite::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
+        Command::Faults(options) => faults::run(&options),
         Command::Footprint(options) => footprint::run(&options),
         Command::Bench(options) => bench::run(&options),
     };

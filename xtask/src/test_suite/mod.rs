@@ -67,14 +67,16 @@ pub fn run(options: &Options) -> Outcome<()> {
 /// Builds the test programs and what they start, and reads their places from
 /// cargo's messages.
 fn build(options: &Options) -> Outcome<Vec<Program>> {
-    let mut words = vec!["test", "--no-run"];
+    let mut words;
     if options.package.is_empty() {
         // In one go: a build of the programs and plugins by themselves has other
         // features of the same libraries and would compile them a second time.
-        words = vec!["build", "--workspace", "--all-targets"];
+        words = vec!["build", "--workspace"];
+        words.extend(["--lib", "--bins", "--tests", "--examples"]);
     } else {
         // Tests of the whole run the programs, and several run the plugins.
         building::build("programs and plugins", &["build", "--workspace"])?;
+        words = vec!["test", "--no-run"];
     }
     for package in &options.package {
         words.extend(["--package", package]);
