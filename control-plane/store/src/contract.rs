@@ -9,8 +9,8 @@ use crate::StoreError;
 use crate::StoreResult;
 use crate::records::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey, Claim,
-    Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator, Progress,
-    Pruned, Search, Signature, StoredAction,
+    DestroyOrder, Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator,
+    Progress, Pruned, Recorded, Search, Signature, StatisticsRound, StoredAction,
 };
 
 /// The memory of the control plane. Every method is one transaction: it happens
@@ -156,8 +156,10 @@ pub trait Store: Send + Sync {
         now: Time,
     ) -> StoreResult<Vec<HeartbeatOutcome>>;
 
-    /// Marks agents that were not heard of: online ones become idle, idle ones
-    /// offline.
+    /// Marks agents that were not heard of: online ones become idle, idle and
+    /// destroyed ones offline. An agent that was destroyed before
+    /// `limits.idle_before`, has been heard of since then and is the only one of
+    /// its endpoint is online again: nobody else would answer.
     async fn age_agents(&self, limits: AgeLimits) -> StoreResult<AgedAgents>;
 
     /// Counts of agents for the dashboard, computed from the rows as they are.
@@ -215,6 +217,45 @@ pub trait Store: Send + Sync {
 
     /// The API keys of active investigators.
     async fn api_keys(&self) -> StoreResult<Vec<ApiKey>>;
+
+    /// Writes the counts of agents into the table `agents_stats`, at most once a
+    /// round, and deletes old rows.
+    async fn record_statistics(&self, round: &StatisticsRound) -> StoreResult<Recorded>;
+
+    /// Agents in mode `daemon` that are not offline, were heard of since then and
+    /// share a queueloc; ordered by queueloc, the one that started first before
+    /// the others.
+    async fn duplicate_agents(&self, heard_since: Time) -> StoreResult<Vec<Agent>>;
+
+    /// Marks an agent destroyed (destruction time `order.now`) and stores the
+    /// action that ends it, as [`Store::create_action`] does.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it is offline or somebody else ordered it
+    /// meanwhile; [`StoreError::NotFound`] for the agent, or when the signer is no
+    /// active investigator; [`StoreError::Duplicate`] as for an action.
+    async fn destroy_agent(&self, order: &DestroyOrder) -> StoreResult<()>;
+
+    /// Queuelocs above `after` of which every row is offline and not heard of
+    /// since then, and whose queue was not deleted yet; ascending, at most
+    /// `limit`.
+    async fn lost_queues(
+        &self,
+        silent_since: Time,
+        after: &str,
+        limit: u32,
+    ) -> StoreResult<Vec<String>>;
+
+    /// The queues of these are gone. Does not concern rows of agents that came
+    /// back.
+    async fn queues_deleted(&self, queuelocs: &[String], silent_since: Time) -> StoreResult<()>;
+
+    /// New agents that nobody announced, started since then: oldest first, at
+    /// most `limit`.
+    async fn unannounced_agents(&self, started_since: Time, limit: u32) -> StoreResult<Vec<Agent>>;
+
+    /// Announces agents; those come back that nobody else announced before.
+    async fn announce_agents(&self, agents: &[Id]) -> StoreResult<Vec<Id>>;
 
     /// Deletes actions that finished before `before` with their commands and
     /// signatures, and agents that are offline or destroyed, were last heard of

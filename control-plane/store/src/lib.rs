@@ -23,8 +23,9 @@ pub use ids::IdSource;
 pub use postgres::{PostgresAccess, PostgresStore, SslMode};
 pub use records::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey,
-    ApiKeyChange, Claim, Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate,
-    NewCommand, NewInvestigator, Progress, Pruned, Search, Signature, StoredAction, VersionCount,
+    ApiKeyChange, Claim, DestroyOrder, Expired, HeartbeatOutcome, Holding, IdBlock,
+    InvestigatorUpdate, NewCommand, NewInvestigator, Progress, Pruned, Recorded, Search, Signature,
+    StatisticsRound, StoredAction, VersionCount,
 };
 pub use signals::{Changes, Wake};
 pub use sqlite::SqliteStore;

@@ -192,8 +192,46 @@ pub struct AgeLimits {
 pub struct AgedAgents {
     /// From online to idle.
     pub idle: u64,
-    /// From idle to offline.
+    /// From idle or destroyed to offline.
     pub offline: u64,
+    /// From destroyed to online: ordered to end, they live and are the only one
+    /// left of their endpoint.
+    pub revived: u64,
+}
+
+/// One of the rows that tell over time how many agents there were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatisticsRound {
+    /// The time now.
+    pub now: Time,
+    /// Nothing is written when there is a row since then.
+    pub none_since: Time,
+    /// Rows from before are deleted.
+    pub keep_since: Time,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// A row was added. Of several schedulers that ask at once, one hears this.
+    pub written: bool,
+    /// Rows deleted.
+    pub deleted: u64,
+}
+
+/// The order to end an agent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DestroyOrder {
+    /// The row of the agent.
+    pub agent: Id,
+    /// Its destruction time as it was read: whoever orders first changes it.
+    pub destroyed_before: Time,
+    /// The signed action.
+    pub action: Action,
+    /// Fingerprint of whoever signed it: an active investigator.
+    pub signer: String,
+    /// The time now.
+    pub now: Time,
 }
 
 /// Counts of agents. An endpoint is a queueloc.
@@ -229,6 +267,21 @@ pub struct VersionCount {
     pub version: String,
     /// How many rows.
     pub count: u64,
+}
+
+impl VersionCount {
+    /// As the original's column has it: `null` when there are none.
+    pub(crate) fn document(counts: &[VersionCount]) -> String {
+        let list = counts
+            .iter()
+            .map(|count| serde_json::json!({"version": count.version, "count": count.count}));
+        let list: Vec<_> = list.collect();
+        if list.is_empty() {
+            "null".to_owned()
+        } else {
+            serde_json::Value::from(list).to_string()
+        }
+    }
 }
 
 /// What to search for. `None` means "any". Patterns are those of SQL's ILIKE:

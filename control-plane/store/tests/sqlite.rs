@@ -232,3 +232,34 @@ async fn a_failure_in_a_crowd_stays_alone() {
         store.action(Id(id)).await.unwrap();
     }
 }
+
+/// The columns of the original's table, which reports read.
+#[tokio::test]
+async fn a_row_of_statistics_has_the_originals_columns() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mig.db");
+    let store = SqliteStore::open(&path).unwrap();
+    for pid in [1, 2] {
+        heard(&store, &agent("a", "linux.a", pid), at(0)).await;
+    }
+    let round = mig_store::StatisticsRound {
+        now: at(10),
+        none_since: at(0),
+        keep_since: at(0),
+    };
+    assert!(store.record_statistics(&round).await.unwrap().written);
+    drop(store);
+    let row = Connection::open(&path)
+        .unwrap()
+        .query_row(
+            "SELECT (timestamp / 1000000) || ' ' || online_agents || ' ' || online_endpoints || ' '
+                 || multi_agents_endpoints || ' ' || flapping_endpoints || ' ' || new_endpoints
+                 || ' ' || (online_agents_by_version ->> '$[0].count')
+                 || ' ' || idle_agents_by_version
+             FROM agents_stats",
+            [],
+            |row| row.get::<_, String>(0),
+        )
+        .unwrap();
+    assert_eq!(row, format!("{} 2 1 1 1 1 2 null", at(10).unix_seconds()));
+}

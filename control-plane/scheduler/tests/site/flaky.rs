@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use mig_protocol::{Action, Agent, Command, Id, Investigator, Time};
 use mig_store::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey, Claim,
-    Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator, Progress,
-    Pruned, Search, Signature, Store, StoreError, StoreResult, StoredAction,
+    DestroyOrder, Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator,
+    Progress, Pruned, Recorded, Search, Signature, StatisticsRound, Store, StoreError, StoreResult,
+    StoredAction,
 };
 use mig_target::Target;
 
@@ -116,5 +117,12 @@ pass_on! {
     create_investigator(new: &NewInvestigator) -> Id;
     update_investigator(id: Id, update: &InvestigatorUpdate, now: Time) -> ();
     api_keys() -> Vec<ApiKey>;
+    record_statistics(round: &StatisticsRound) -> Recorded;
+    duplicate_agents(heard_since: Time) -> Vec<Agent>;
+    destroy_agent(order: &DestroyOrder) -> ();
+    lost_queues(silent_since: Time, after: &str, limit: u32) -> Vec<String>;
+    queues_deleted(queuelocs: &[String], silent_since: Time) -> ();
+    unannounced_agents(started_since: Time, limit: u32) -> Vec<Agent>;
+    announce_agents(agents: &[Id]) -> Vec<Id>;
     prune(before: Time) -> Pruned;
 }

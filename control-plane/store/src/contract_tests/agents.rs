@@ -67,7 +67,7 @@ pub async fn silent_agents_become_idle_then_offline(store: Arc<dyn Store>) {
         aged,
         AgedAgents {
             idle: 1,
-            offline: 0
+            ..AgedAgents::default()
         }
     );
     let status = |id| {
@@ -85,8 +85,8 @@ pub async fn silent_agents_become_idle_then_offline(store: Arc<dyn Store>) {
     assert_eq!(
         aged,
         AgedAgents {
-            idle: 0,
-            offline: 1
+            offline: 1,
+            ..AgedAgents::default()
         }
     );
     // An offline row is history; the process gets a new one.

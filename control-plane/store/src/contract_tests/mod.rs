@@ -7,6 +7,7 @@ pub mod actions;
 pub mod agents;
 pub mod commands;
 pub mod deadlines;
+pub mod duties;
 pub mod fixtures;
 pub mod holding;
 pub mod investigators;
@@ -49,6 +50,11 @@ macro_rules! contract_tests {
                 a_target_selects_one_row_per_endpoint
                 a_target_reaches_agents_by_what_they_found
                 statistics_count_agents_and_endpoints;
+            duties: statistics_are_recorded_once_a_round
+                agents_of_one_endpoint_are_found_and_ended_once
+                a_destroyed_agent_that_is_the_last_one_comes_back
+                queues_of_agents_that_are_gone_are_named_until_deleted
+                a_new_agent_is_announced_once;
             searches: actions_are_found_by_every_filter
                 commands_are_found_by_every_filter
                 agents_are_found_by_every_filter

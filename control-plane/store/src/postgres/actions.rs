@@ -29,34 +29,59 @@ pub(super) async fn create(tx: &Tx<'_>, action: &Action, signatures: &[Signature
     // Any of its texts may hold U+0000.
     let whole = verbatim::json(&whole).map(|_| whole);
     let readable = |document: &str| verbatim::json(document).unwrap_or_else(|| document.to_owned());
-    tx.change(
-        "INSERT INTO actions (id, name, target, description, threat, operations, validfrom,
+    let documents = to_json(&action.pgpsignatures, "pgpsignatures")?;
+    let added = tx
+        .change(
+            "INSERT INTO actions (id, name, target, description, threat, operations, validfrom,
              expireafter, starttime, finishtime, lastupdatetime, status, syntaxversion,
              pgpsignatures, verbatim)
          VALUES ($1, $2, $3, $4::text::json, $5::text::json, $6::text::json, $7, $8, $9, $10, $11,
-             $12, $13, $14, $15)",
-        &[
-            &key,
-            &verbatim::text(&action.name),
-            &verbatim::text(&action.target),
-            &readable(&description),
-            &readable(&threat),
-            &readable(&operations),
-            &moment(action.validfrom),
-            &moment(action.expireafter),
-            &moment(action.starttime),
-            &moment(action.finishtime),
-            &moment(action.lastupdatetime),
-            &verbatim::text(action.status.as_str()),
-            &i32::from(action.syntaxversion),
-            &to_json(&action.pgpsignatures, "pgpsignatures")?,
-            &whole,
-        ],
-    )
-    .await
-    .map_err(|failure| failure.or_duplicate(|| format!("action {}", action.id)))?;
+             $12, $13, $14, $15) ON CONFLICT (id) DO NOTHING",
+            &[
+                &key,
+                &verbatim::text(&action.name),
+                &verbatim::text(&action.target),
+                &readable(&description),
+                &readable(&threat),
+                &readable(&operations),
+                &moment(action.validfrom),
+                &moment(action.expireafter),
+                &moment(action.starttime),
+                &moment(action.finishtime),
+                &moment(action.lastupdatetime),
+                &verbatim::text(action.status.as_str()),
+                &i32::from(action.syntaxversion),
+                &documents,
+                &whole,
+            ],
+        )
+        .await?;
+    if added != 1 {
+        return known(tx, action).await;
+    }
     sign(tx, key, signatures).await?;
     notify::wake(tx).await
+}
+
+/// There is an action of this identifier: the very one, if an earlier try stored
+/// it without our hearing of it.
+async fn known(tx: &Tx<'_>, action: &Action) -> Outcome<()> {
+    if tx.may_have_happened()
+        && let Some(stored) = rows(tx, &[key(action.id)]).await?.remove(&action.id)
+    {
+        let same = stored.name == action.name
+            && stored.target == action.target
+            && stored.operations == action.operations
+            && stored.pgpsignatures == action.pgpsignatures
+            && stored.validfrom == action.validfrom.truncated_to_micros()
+            && stored.expireafter == action.expireafter.truncated_to_micros();
+        if same {
+            return Ok(());
+        }
+    }
+    Err(Failure::Store(StoreError::Duplicate {
+        what: format!("action {}", action.id),
+    }))
 }
 
 async fn sign(tx: &Tx<'_>, action: i64, signatures: &[Signature]) -> Outcome<()> {
@@ -300,6 +325,18 @@ pub(super) async fn invalidate(tx: &Tx<'_>, action: Id, reason: &str, now: Time)
         )
         .await?;
     if changed != 1 {
+        if tx.may_have_happened() {
+            let ours = tx
+                .row(
+                    "SELECT FROM actions
+                     WHERE id = $1 AND status = 'invalid' AND reason = $2 AND finishtime = $3",
+                    &[&key(action), &verbatim::text(reason), &moment(now)],
+                )
+                .await?;
+            if ours.is_some() {
+                return Ok(());
+            }
+        }
         return Err(conflict(tx, action).await?);
     }
     notify::changed(tx, &[action]).await

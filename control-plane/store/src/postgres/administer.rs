@@ -301,6 +301,19 @@ async fn schema(inside: &Client) -> Outcome<()> {
         )
         .await?
         .try_get(0)?;
+    // Whoever installed the original owns this table; the others go on reading it.
+    inside
+        .batch_execute(
+            "DO $$ BEGIN
+                 IF EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('public.agents_stats')
+                     AND pg_has_role(relowner, 'USAGE')) THEN
+                     EXECUTE format('ALTER TABLE public.agents_stats OWNER TO %I',
+                         (SELECT pg_get_userbyid(datdba) FROM pg_database
+                          WHERE datname = current_database()));
+                 END IF;
+             END $$",
+        )
+        .await?;
     inside
         .batch_execute(&format!("SET ROLE {}", quoted(&owner)))
         .await?;

@@ -121,7 +121,8 @@ impl Value {
 pub(super) async fn age(tx: &Tx<'_>, limits: AgeLimits) -> Outcome<AgedAgents> {
     let offline = tx
         .change(
-            "UPDATE agents SET status = 'offline' WHERE status = 'idle' AND heartbeattime < $1",
+            "UPDATE agents SET status = 'offline'
+             WHERE status IN ('idle', 'destroyed') AND heartbeattime < $1",
             &[&moment(limits.offline_before)],
         )
         .await?;
@@ -131,5 +132,19 @@ pub(super) async fn age(tx: &Tx<'_>, limits: AgeLimits) -> Outcome<AgedAgents> {
             &[&moment(limits.idle_before)],
         )
         .await?;
-    Ok(AgedAgents { idle, offline })
+    let revived = tx
+        .change(
+            "UPDATE agents SET status = 'online', destructiontime = $2
+             WHERE status = 'destroyed' AND destructiontime < $1 AND heartbeattime >= $1
+             AND NOT EXISTS (SELECT FROM agents AS other
+                 WHERE other.queueloc = agents.queueloc
+                 AND other.status IN ('online', 'idle'))",
+            &[&moment(limits.idle_before), &moment(Time::FAR_FUTURE)],
+        )
+        .await?;
+    Ok(AgedAgents {
+        idle,
+        offline,
+        revived,
+    })
 }

@@ -35,11 +35,26 @@ pub(super) async fn start(tx: &Tx<'_>, start: &ActionStart) -> Outcome<()> {
         )
         .await?;
     if changed != 1 {
+        if tx.may_have_happened() && inserted(tx, start).await? {
+            return Ok(());
+        }
         return Err(actions::conflict(tx, start.action).await?);
     }
     insert(tx, start).await?;
     notify::wake(tx).await?;
     notify::changed(tx, &[start.action]).await
+}
+
+/// The commands are there: their identifiers are given to nobody else.
+async fn inserted(tx: &Tx<'_>, start: &ActionStart) -> Outcome<bool> {
+    let ids = keys(start.commands.iter().map(|command| command.id));
+    let found = tx
+        .rows(
+            "SELECT id FROM commands WHERE id = ANY ($1) AND actionid = $2",
+            &[&ids, &key(start.action)],
+        )
+        .await?;
+    Ok(!ids.is_empty() && found.len() == ids.len())
 }
 
 async fn insert(tx: &Tx<'_>, start: &ActionStart) -> Outcome<()> {

@@ -29,6 +29,9 @@ pub(super) enum Kind {
     Read,
     /// Writes what may be written twice: done again it changes nothing more.
     Repeatable,
+    /// Writes what must not be done twice, and finds out by itself whether it was
+    /// when [`Tx::may_have_happened`].
+    Confirmed,
     /// Writes what must not be done twice.
     Once,
 }
@@ -65,6 +68,8 @@ impl From<Failure> for Trouble {
 pub(super) struct Attempts {
     end: Instant,
     pause: Duration,
+    /// A connection was lost while COMMIT was on the way.
+    unsure: bool,
 }
 
 impl Attempts {
@@ -72,6 +77,7 @@ impl Attempts {
         Attempts {
             end: Instant::now() + PATIENCE,
             pause: Duration::from_millis(10),
+            unsure: false,
         }
     }
 }
@@ -131,6 +137,7 @@ impl Database {
         if !(lost || failure.is_collision()) || Instant::now() >= attempts.end {
             return Err(failure.into_store(doing, &self.access.to_string()));
         }
+        attempts.unsure |= committing && lost;
         // Those that collided must not meet again.
         tokio::time::sleep(attempts.pause.mul_f64(rand::random_range(0.5..1.5))).await;
         attempts.pause = (attempts.pause * 2).min(Duration::from_millis(500));
@@ -139,10 +146,17 @@ impl Database {
 }
 
 /// A transaction.
-pub(super) struct Tx<'a>(Transaction<'a>);
+pub(super) struct Tx<'a> {
+    open: Transaction<'a>,
+    unsure: bool,
+}
 
 impl<'a> Tx<'a> {
-    pub(super) async fn begin(client: &'a mut Client, kind: Kind) -> Outcome<Tx<'a>> {
+    pub(super) async fn begin(
+        client: &'a mut Client,
+        kind: Kind,
+        attempts: &Attempts,
+    ) -> Outcome<Tx<'a>> {
         let builder = client.build_transaction();
         let builder = match kind {
             Kind::Read => builder
@@ -150,11 +164,20 @@ impl<'a> Tx<'a> {
                 .read_only(true),
             _ => builder.isolation_level(IsolationLevel::ReadCommitted),
         };
-        Ok(Tx(builder.start().await?))
+        Ok(Tx {
+            open: builder.start().await?,
+            unsure: attempts.unsure,
+        })
+    }
+
+    /// An earlier try was lost at its very end: what it wrote may be there, or
+    /// appear as soon as it is asked for in a way that waits for its writer.
+    pub(super) fn may_have_happened(&self) -> bool {
+        self.unsure
     }
 
     pub(super) async fn commit(self) -> Result<(), Trouble> {
-        self.0.commit().await.map_err(|error| Trouble {
+        self.open.commit().await.map_err(|error| Trouble {
             committing: true,
             failure: error.into(),
         })
@@ -166,8 +189,8 @@ impl<'a> Tx<'a> {
         sql: &str,
         values: &[&(dyn ToSql + Sync)],
     ) -> Outcome<Vec<Row>> {
-        let statement = self.0.prepare_cached(sql).await?;
-        Ok(self.0.query(&statement, values).await?)
+        let statement = self.open.prepare_cached(sql).await?;
+        Ok(self.open.query(&statement, values).await?)
     }
 
     /// The rows of a statement that is made for this one time.
@@ -176,7 +199,7 @@ impl<'a> Tx<'a> {
         sql: &str,
         values: &[&(dyn ToSql + Sync)],
     ) -> Outcome<Vec<Row>> {
-        Ok(self.0.query(sql, values).await?)
+        Ok(self.open.query(sql, values).await?)
     }
 
     /// At most one row.
@@ -185,24 +208,24 @@ impl<'a> Tx<'a> {
         sql: &str,
         values: &[&(dyn ToSql + Sync)],
     ) -> Outcome<Option<Row>> {
-        let statement = self.0.prepare_cached(sql).await?;
-        Ok(self.0.query_opt(&statement, values).await?)
+        let statement = self.open.prepare_cached(sql).await?;
+        Ok(self.open.query_opt(&statement, values).await?)
     }
 
     /// How many rows a statement changed.
     pub(super) async fn change(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Outcome<u64> {
-        let statement = self.0.prepare_cached(sql).await?;
-        Ok(self.0.execute(&statement, values).await?)
+        let statement = self.open.prepare_cached(sql).await?;
+        Ok(self.open.execute(&statement, values).await?)
     }
 
     /// What kind of database this is.
     pub(super) async fn look(&self) -> Outcome<Found> {
-        migrations::look(&self.0).await
+        migrations::look(&self.open).await
     }
 
     /// Statements without parameters or results.
     pub(super) async fn run(&self, sql: &str) -> Outcome<()> {
-        Ok(self.0.batch_execute(sql).await?)
+        Ok(self.open.batch_execute(sql).await?)
     }
 }
 
@@ -216,7 +239,7 @@ macro_rules! transaction {
             let outcome: Result<_, $crate::postgres::connection::Trouble> = async {
                 let mut client = database.client().await?;
                 let transaction =
-                    $crate::postgres::connection::Tx::begin(&mut client, $kind).await?;
+                    $crate::postgres::connection::Tx::begin(&mut client, $kind, &attempts).await?;
                 let value = {
                     let $tx = &transaction;
                     $body.await?

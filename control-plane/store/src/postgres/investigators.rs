@@ -71,6 +71,25 @@ pub(super) async fn active(tx: &Tx<'_>) -> Outcome<Vec<Investigator>> {
 
 pub(super) async fn create(tx: &Tx<'_>, new: &NewInvestigator) -> Outcome<Id> {
     let fingerprint = new.fingerprint.to_ascii_uppercase();
+    // An earlier try that is about to be committed is waited for.
+    tx.rows("SELECT pg_advisory_xact_lock($1)", &[&MANAGERS])
+        .await?;
+    if tx.may_have_happened()
+        && let Some(ours) = tx
+            .row(
+                "SELECT id FROM investigators
+                 WHERE name = $1 AND coalesce(pgpfingerprint, '') = $2 AND createdat = $3
+                 ORDER BY id DESC LIMIT 1",
+                &[
+                    &verbatim::text(&new.name),
+                    &verbatim::text(&fingerprint),
+                    &moment(new.created),
+                ],
+            )
+            .await?
+    {
+        return id(&ours, "id");
+    }
     let row = tx
         .row(
             "INSERT INTO investigators

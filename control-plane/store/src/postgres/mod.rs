@@ -13,6 +13,7 @@ mod columns;
 mod commands;
 mod connection;
 mod deadlines;
+mod duties;
 mod failure;
 mod follow;
 mod gathering;

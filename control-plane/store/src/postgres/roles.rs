@@ -24,6 +24,10 @@ const RIGHTS: [(&str, &[&str]); 3] = [
             "UPDATE (next) ON identifiers",
             "UPDATE (status, reason, starttime, finishtime, lastupdatetime) ON actions",
             "DELETE ON actions",
+            // Its orders to end an agent, and whether its key may sign them.
+            "INSERT ON actions, signatures",
+            "SELECT (id, pgpfingerprint, status) ON investigators",
+            "SELECT, INSERT, DELETE ON agents_stats",
             "INSERT, DELETE ON agents, commands, outbox, schedulers",
             "UPDATE ON agents",
             "UPDATE (status, results, verbatim, finishtime, answered, found) ON commands",
@@ -49,7 +53,7 @@ const RIGHTS: [(&str, &[&str]); 3] = [
     (
         READONLY,
         &[
-            "SELECT ON actions, agents, commands, signatures",
+            "SELECT ON actions, agents, agents_stats, commands, signatures",
             "SELECT (id, name, pgpfingerprint, publickey, status, createdat, lastmodified) \
              ON investigators",
         ],

@@ -1,4 +1,4 @@
-//! Counts of agents for the dashboard.
+//! Counts of agents, for the dashboard and over time.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::columns::{count, moment, text};
 use super::connection::Tx;
 use super::failure::Outcome;
-use crate::{AgentStatistics, VersionCount};
+use crate::{AgentStatistics, Recorded, StatisticsRound, VersionCount};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -58,6 +58,71 @@ pub(super) async fn of_agents(tx: &Tx<'_>, now: Time) -> Outcome<AgentStatistics
         )
         .await?,
         flapping_endpoints: number(tx, &repeated("status IN ('online', 'idle')"), &[]).await?,
+    })
+}
+
+/// Of those who record one round at once: `MIG` and a number.
+const RECORDING: i64 = 0x4d49_4700_0003;
+
+/// One row a round, whoever comes first.
+pub(super) async fn record(tx: &Tx<'_>, round: &StatisticsRound) -> Outcome<Recorded> {
+    let now = moment(round.now);
+    let free = tx
+        .row(
+            "SELECT pg_try_advisory_xact_lock($1) AS free",
+            &[&RECORDING],
+        )
+        .await?;
+    let free = free.map_or(Ok(false), |row| row.try_get("free"))?;
+    let there = tx
+        .row(
+            "SELECT FROM agents_stats WHERE \"timestamp\" > $1 AND \"timestamp\" <= $2 LIMIT 1",
+            &[&moment(round.none_since), &now],
+        )
+        .await?;
+    if !free || there.is_some() {
+        return Ok(Recorded::default());
+    }
+    let counts = of_agents(tx, round.now).await?;
+    let online_by_version = VersionCount::document(&counts.online_agents_by_version);
+    let idle_by_version = VersionCount::document(&counts.idle_agents_by_version);
+    let numbers = [
+        counts.online_agents,
+        counts.online_endpoints,
+        counts.idle_agents,
+        counts.idle_endpoints,
+        counts.new_endpoints,
+        counts.multi_agents_endpoints,
+        counts.disappeared_endpoints,
+        counts.flapping_endpoints,
+    ]
+    .map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+    let mut values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> =
+        vec![&now, &online_by_version, &idle_by_version];
+    values.extend(
+        numbers
+            .iter()
+            .map(|number| number as &(dyn tokio_postgres::types::ToSql + Sync)),
+    );
+    tx.change(
+        "INSERT INTO agents_stats (\"timestamp\", online_agents_by_version,
+             idle_agents_by_version, online_agents, online_endpoints, idle_agents,
+             idle_endpoints, new_endpoints, multi_agents_endpoints, disappeared_endpoints,
+             flapping_endpoints)
+         VALUES ($1, $2::text::json, $3::text::json, $4::bigint, $5::bigint, $6::bigint,
+             $7::bigint, $8::bigint, $9::bigint, $10::bigint, $11::bigint)",
+        &values,
+    )
+    .await?;
+    let deleted = tx
+        .change(
+            "DELETE FROM agents_stats WHERE \"timestamp\" < $1",
+            &[&moment(round.keep_since)],
+        )
+        .await?;
+    Ok(Recorded {
+        written: true,
+        deleted,
     })
 }
 

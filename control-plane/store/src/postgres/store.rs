@@ -6,13 +6,14 @@ use mig_target::Target;
 
 use super::connection::{Kind, transaction};
 use super::{
-    PostgresStore, actions, agents, answers, commands, deadlines, holding, identifiers,
+    PostgresStore, actions, agents, answers, commands, deadlines, duties, holding, identifiers,
     investigators, retention, search, statistics,
 };
 use crate::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey, Claim,
-    Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator, Progress,
-    Pruned, Search, Signature, Store, StoreResult, StoredAction,
+    DestroyOrder, Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator,
+    Progress, Pruned, Recorded, Search, Signature, StatisticsRound, Store, StoreResult,
+    StoredAction,
 };
 
 #[async_trait]
@@ -23,7 +24,7 @@ impl Store for PostgresStore {
     }
 
     async fn create_action(&self, action: &Action, signatures: &[Signature]) -> StoreResult<()> {
-        transaction!(&self.database, "stored an action", Kind::Once, tx => actions::create(tx, action, signatures))
+        transaction!(&self.database, "stored an action", Kind::Confirmed, tx => actions::create(tx, action, signatures))
     }
 
     async fn action(&self, id: Id) -> StoreResult<StoredAction> {
@@ -35,16 +36,17 @@ impl Store for PostgresStore {
     }
 
     async fn claim_actions(&self, claim: &Claim) -> StoreResult<Vec<Action>> {
-        // A claim nobody heard of is taken again once it is old.
+        // A claim nobody heard of is taken again once it is old; run again, this
+        // would take other actions instead.
         transaction!(&self.database, "claimed actions", Kind::Once, tx => actions::claim(tx, claim))
     }
 
     async fn start_action(&self, start: &ActionStart) -> StoreResult<()> {
-        transaction!(&self.database, "stored commands", Kind::Once, tx => commands::start(tx, start))
+        transaction!(&self.database, "stored commands", Kind::Confirmed, tx => commands::start(tx, start))
     }
 
     async fn invalidate_action(&self, id: Id, reason: &str, now: Time) -> StoreResult<()> {
-        transaction!(&self.database, "invalidated an action", Kind::Once, tx => actions::invalidate(tx, id, reason, now))
+        transaction!(&self.database, "invalidated an action", Kind::Confirmed, tx => actions::invalidate(tx, id, reason, now))
     }
 
     async fn outbox(&self, after: Id, limit: u32) -> StoreResult<Vec<Command>> {
@@ -150,7 +152,7 @@ impl Store for PostgresStore {
     }
 
     async fn create_investigator(&self, new: &NewInvestigator) -> StoreResult<Id> {
-        transaction!(&self.database, "stored an investigator", Kind::Once, tx => investigators::create(tx, new))
+        transaction!(&self.database, "stored an investigator", Kind::Confirmed, tx => investigators::create(tx, new))
     }
 
     async fn update_investigator(
@@ -165,6 +167,41 @@ impl Store for PostgresStore {
 
     async fn api_keys(&self) -> StoreResult<Vec<ApiKey>> {
         transaction!(&self.database, "read API keys", Kind::Read, tx => investigators::api_keys(tx))
+    }
+
+    async fn record_statistics(&self, round: &StatisticsRound) -> StoreResult<Recorded> {
+        // The second time, there is a row.
+        transaction!(&self.database, "recorded statistics", Kind::Repeatable, tx => statistics::record(tx, round))
+    }
+
+    async fn duplicate_agents(&self, heard_since: Time) -> StoreResult<Vec<Agent>> {
+        transaction!(&self.database, "looked for duplicate agents", Kind::Read, tx => duties::duplicates(tx, heard_since))
+    }
+
+    async fn destroy_agent(&self, order: &DestroyOrder) -> StoreResult<()> {
+        transaction!(&self.database, "ordered the end of an agent", Kind::Confirmed, tx => duties::destroy(tx, order))
+    }
+
+    async fn lost_queues(
+        &self,
+        silent_since: Time,
+        after: &str,
+        limit: u32,
+    ) -> StoreResult<Vec<String>> {
+        transaction!(&self.database, "looked for lost agents", Kind::Read, tx => duties::lost_queues(tx, silent_since, after, limit))
+    }
+
+    async fn queues_deleted(&self, queuelocs: &[String], silent_since: Time) -> StoreResult<()> {
+        transaction!(&self.database, "forgot queues", Kind::Repeatable, tx => duties::queues_deleted(tx, queuelocs, silent_since))
+    }
+
+    async fn unannounced_agents(&self, started_since: Time, limit: u32) -> StoreResult<Vec<Agent>> {
+        transaction!(&self.database, "looked for new agents", Kind::Read, tx => duties::unannounced(tx, started_since, limit))
+    }
+
+    async fn announce_agents(&self, agents: &[Id]) -> StoreResult<Vec<Id>> {
+        // Told once at most.
+        transaction!(&self.database, "announced agents", Kind::Once, tx => duties::announce(tx, agents))
     }
 
     async fn prune(&self, before: Time) -> StoreResult<Pruned> {

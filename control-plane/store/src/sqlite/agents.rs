@@ -160,12 +160,26 @@ pub(super) fn age(db: &Connection, limits: AgeLimits) -> Outcome<AgedAgents> {
         Ok(u64::try_from(changed).unwrap_or(u64::MAX))
     };
     let offline = change(
-        "UPDATE agents SET status = 'offline' WHERE status = 'idle' AND heartbeattime < ?1",
+        "UPDATE agents SET status = 'offline'
+         WHERE status IN ('idle', 'destroyed') AND heartbeattime < ?1",
         limits.offline_before,
     )?;
     let idle = change(
         "UPDATE agents SET status = 'idle' WHERE status = 'online' AND heartbeattime < ?1",
         limits.idle_before,
     )?;
-    Ok(AgedAgents { idle, offline })
+    let revived = db
+        .prepare_cached(
+            "UPDATE agents SET status = 'online', destructiontime = ?2
+             WHERE status = 'destroyed' AND destructiontime < ?1 AND heartbeattime >= ?1
+             AND NOT EXISTS (SELECT 1 FROM agents AS other
+                 WHERE other.queueloc = agents.queueloc
+                 AND other.status IN ('online', 'idle'))",
+        )?
+        .execute([Micros(limits.idle_before), Micros(Time::FAR_FUTURE)])?;
+    Ok(AgedAgents {
+        idle,
+        offline,
+        revived: u64::try_from(revived).unwrap_or(u64::MAX),
+    })
 }

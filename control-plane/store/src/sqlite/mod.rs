@@ -10,6 +10,7 @@ mod columns;
 mod commands;
 mod connection;
 mod deadlines;
+mod duties;
 mod failure;
 mod holding;
 mod identifiers;

@@ -1,13 +1,13 @@
-//! Counts of agents for the dashboard.
+//! Counts of agents, for the dashboard and over time.
 
 use std::time::Duration;
 
 use mig_protocol::Time;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, params, params_from_iter};
 
 use super::columns::{Micros, count};
 use super::failure::Outcome;
-use crate::{AgentStatistics, VersionCount};
+use crate::{AgentStatistics, Recorded, StatisticsRound, VersionCount};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -54,6 +54,44 @@ pub(super) fn of_agents(db: &Connection, now: Time) -> Outcome<AgentStatistics> 
             &[week],
         )?,
         flapping_endpoints: number(db, &repeated("status IN ('online', 'idle')"), &[])?,
+    })
+}
+
+/// One row a round, whoever comes first.
+pub(super) fn record(db: &Connection, round: &StatisticsRound) -> Outcome<Recorded> {
+    let there = db
+        .prepare_cached("SELECT 1 FROM agents_stats WHERE timestamp > ?1 AND timestamp <= ?2")?
+        .exists([Micros(round.none_since), Micros(round.now)])?;
+    if there {
+        return Ok(Recorded::default());
+    }
+    let counts = of_agents(db, round.now)?;
+    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    db.prepare_cached(
+        "INSERT INTO agents_stats (timestamp, online_agents, online_agents_by_version,
+             online_endpoints, idle_agents, idle_agents_by_version, idle_endpoints,
+             new_endpoints, multi_agents_endpoints, disappeared_endpoints, flapping_endpoints)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?
+    .execute(params![
+        Micros(round.now),
+        signed(counts.online_agents),
+        VersionCount::document(&counts.online_agents_by_version),
+        signed(counts.online_endpoints),
+        signed(counts.idle_agents),
+        VersionCount::document(&counts.idle_agents_by_version),
+        signed(counts.idle_endpoints),
+        signed(counts.new_endpoints),
+        signed(counts.multi_agents_endpoints),
+        signed(counts.disappeared_endpoints),
+        signed(counts.flapping_endpoints),
+    ])?;
+    let deleted = db
+        .prepare_cached("DELETE FROM agents_stats WHERE timestamp < ?1")?
+        .execute([Micros(round.keep_since)])?;
+    Ok(Recorded {
+        written: true,
+        deleted: u64::try_from(deleted).unwrap_or(u64::MAX),
     })
 }
 

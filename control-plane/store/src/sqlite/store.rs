@@ -5,13 +5,14 @@ use mig_protocol::{Action, Agent, Command, Id, Investigator, Time};
 use mig_target::Target;
 
 use super::{
-    SqliteStore, actions, agents, answers, commands, deadlines, holding, identifiers,
+    SqliteStore, actions, agents, answers, commands, deadlines, duties, holding, identifiers,
     investigators, retention, search, statistics,
 };
 use crate::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey, Claim,
-    Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator, Progress,
-    Pruned, Search, Signature, Store, StoreResult, StoredAction,
+    DestroyOrder, Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator,
+    Progress, Pruned, Recorded, Search, Signature, StatisticsRound, Store, StoreResult,
+    StoredAction,
 };
 
 #[async_trait]
@@ -247,6 +248,54 @@ impl Store for SqliteStore {
         self.readers
             .read("read API keys", investigators::api_keys)
             .await
+    }
+
+    async fn record_statistics(&self, round: &StatisticsRound) -> StoreResult<Recorded> {
+        let round = *round;
+        self.writer
+            .write("recorded statistics", move |db| {
+                statistics::record(db, &round)
+            })
+            .await
+    }
+
+    async fn duplicate_agents(&self, heard_since: Time) -> StoreResult<Vec<Agent>> {
+        let work = move |db: &_| duties::duplicates(db, heard_since);
+        self.readers.read("looked for duplicate agents", work).await
+    }
+
+    async fn destroy_agent(&self, order: &DestroyOrder) -> StoreResult<()> {
+        let order = order.clone();
+        let work = move |db: &_| duties::destroy(db, &order);
+        self.writer.write("ordered the end of an agent", work).await
+    }
+
+    async fn lost_queues(
+        &self,
+        silent_since: Time,
+        after: &str,
+        limit: u32,
+    ) -> StoreResult<Vec<String>> {
+        let after = after.to_owned();
+        let work = move |db: &_| duties::lost_queues(db, silent_since, &after, limit);
+        self.readers.read("looked for lost agents", work).await
+    }
+
+    async fn queues_deleted(&self, queuelocs: &[String], silent_since: Time) -> StoreResult<()> {
+        let queuelocs = queuelocs.to_vec();
+        let work = move |db: &_| duties::queues_deleted(db, &queuelocs, silent_since);
+        self.writer.write("forgot queues", work).await
+    }
+
+    async fn unannounced_agents(&self, started_since: Time, limit: u32) -> StoreResult<Vec<Agent>> {
+        let work = move |db: &_| duties::unannounced(db, started_since, limit);
+        self.readers.read("looked for new agents", work).await
+    }
+
+    async fn announce_agents(&self, agents: &[Id]) -> StoreResult<Vec<Id>> {
+        let agents = agents.to_vec();
+        let work = move |db: &_| duties::announce(db, &agents);
+        self.writer.write("announced agents", work).await
     }
 
     async fn prune(&self, before: Time) -> StoreResult<Pruned> {

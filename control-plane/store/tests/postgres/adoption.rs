@@ -208,7 +208,7 @@ async fn a_schema_that_is_not_this_programs_is_refused_and_left_alone() {
     assert_eq!(
         refusal().await.to_string(),
         format!(
-            "{name}: the database has schema version 0, this program needs 1; \
+            "{name}: the database has schema version 0, this program needs 2; \
              run `mig-scheduler database migrate`"
         )
     );
@@ -222,20 +222,51 @@ async fn a_schema_that_is_not_this_programs_is_refused_and_left_alone() {
     site.database.sql("DROP TABLE notes");
 
     let new = administer::migrate(&site.access()).await.unwrap();
-    assert_eq!((new.from, new.to, new.adopted), (0, 1, false));
+    assert_eq!((new.from, new.to, new.adopted), (0, 2, false));
     // Again, and by two at once.
     let access = site.access();
     let both = tokio::join!(administer::migrate(&access), administer::migrate(&access));
-    assert_eq!((both.0.unwrap().from, both.1.unwrap().from), (1, 1));
+    assert_eq!((both.0.unwrap().from, both.1.unwrap().from), (2, 2));
     PostgresStore::connect(site.access()).await.unwrap();
 
     site.database.sql("INSERT INTO mig_schema VALUES (99)");
     let newer = format!(
-        "{name}: the database has schema version 99, this program knows up to 1; use a newer program"
+        "{name}: the database has schema version 99, this program knows up to 2; use a newer program"
     );
     assert_eq!(refusal().await.to_string(), newer);
     let error = administer::migrate(&site.access()).await.unwrap_err();
     assert_eq!(error.to_string(), newer);
+}
+
+/// What was known before is no news, and nobody's table is taken from them.
+#[tokio::test]
+async fn a_database_of_version_1_is_brought_up_to_date() {
+    let Some(server) = Postgres::shared() else {
+        return;
+    };
+    let (site, new) = (Site::empty(&server), Site::empty(&server));
+    for tables in [
+        include_str!("../../src/postgres/migrations/0001.sql"),
+        include_str!("../../src/postgres/migrations/links.sql"),
+        "CREATE TABLE mig_schema (
+             version bigint PRIMARY KEY, applied timestamptz NOT NULL DEFAULT now());
+         INSERT INTO mig_schema (version) VALUES (1);
+         INSERT INTO agents VALUES (7, 'a', 'linux.a', 'daemon', '1', 1, now(), now(), now(),
+             now(), 'online', '{}', '{}')",
+    ] {
+        site.database.sql(tables);
+    }
+    let migrated = administer::migrate(&site.access()).await.unwrap();
+    assert_eq!(
+        (migrated.from, migrated.to, migrated.adopted),
+        (1, 2, false)
+    );
+    administer::migrate(&new.access()).await.unwrap();
+    assert_eq!(shape(&site), shape(&new));
+    let store = site.store().await;
+    assert_eq!(store.agent(Id(7)).await.unwrap().name, "a");
+    let news = store.unannounced_agents(Time::ZERO, 9).await.unwrap();
+    assert!(news.is_empty(), "{news:?}");
 }
 
 /// A migration that cannot finish leaves the database as it was.

@@ -2,6 +2,7 @@
 //! wrong.
 
 mod adoption;
+mod commit;
 mod faults;
 mod hostile;
 mod roles;

@@ -9,8 +9,8 @@ use mig_store::contract_tests::fixtures::{
 };
 use mig_store::postgres::administer::{self, AdminAccess, Created};
 use mig_store::{
-    AgeLimits, ApiKeyChange, Holding, InvestigatorUpdate, PostgresAccess, PostgresStore, Search,
-    SslMode, Store, StoreError,
+    AgeLimits, ApiKeyChange, DestroyOrder, Holding, InvestigatorUpdate, PostgresAccess,
+    PostgresStore, Search, SslMode, StatisticsRound, Store, StoreError,
 };
 use mig_target::Target;
 use mig_test_servers::Postgres;
@@ -166,10 +166,50 @@ async fn each_role_can_do_its_work() {
         idle_before: at(700),
         offline_before: at(700),
     };
+    let never = scheduler.agent(b).await.unwrap().destructiontime;
+    let order = DestroyOrder {
+        agent: b,
+        destroyed_before: never,
+        action: action(ids.first.0 + 2000, "Kill agent b"),
+        signer: "aa11".into(),
+        now: at(6),
+    };
+    scheduler.destroy_agent(&order).await.unwrap();
+    assert!(
+        scheduler
+            .record_statistics(&round(7))
+            .await
+            .unwrap()
+            .written
+    );
+    assert_eq!(scheduler.duplicate_agents(at(0)).await.unwrap(), []);
+    let news = scheduler.unannounced_agents(at(0), 9).await.unwrap();
+    assert_eq!(news.len(), 2);
+    assert_eq!(scheduler.announce_agents(&[a, b]).await.unwrap().len(), 2);
     scheduler.age_agents(silent).await.unwrap();
     scheduler.age_agents(silent).await.unwrap();
+    let gone = scheduler.lost_queues(at(700), "", 9).await.unwrap();
+    assert_eq!(gone, ["linux.a", "linux.b"]);
+    scheduler.queues_deleted(&gone, at(700)).await.unwrap();
+    assert_eq!(
+        scheduler
+            .expire_due(at(600))
+            .await
+            .unwrap()
+            .invalidated
+            .len(),
+        1
+    );
     let pruned = scheduler.prune(at(1000)).await.unwrap();
-    assert_eq!((pruned.actions, pruned.commands, pruned.agents), (2, 2, 2));
+    assert_eq!((pruned.actions, pruned.commands, pruned.agents), (3, 2, 2));
+}
+
+fn round(now: i64) -> StatisticsRound {
+    StatisticsRound {
+        now: at(now),
+        none_since: at(now - 1),
+        keep_since: at(-1000),
+    }
 }
 
 /// What a role may do with which table, or with which column where it may not
@@ -234,7 +274,10 @@ async fn no_role_may_do_more_than_its_work() {
         ("select", "mig_schema", ""),
         ("select", "identifiers", ""),
         ("update", "identifiers", "next"),
-        ("select delete", "actions", ""),
+        ("select insert delete", "actions", ""),
+        ("insert", "signatures", ""),
+        ("select", "investigators", "id pgpfingerprint status"),
+        ("select insert delete", "agents_stats", ""),
         (
             "update",
             "actions",
@@ -281,6 +324,7 @@ async fn no_role_may_do_more_than_its_work() {
     let readonly = [
         ("select", "actions", ""),
         ("select", "agents", ""),
+        ("select", "agents_stats", ""),
         ("select", "commands", ""),
         ("select", "signatures", ""),
         (
@@ -309,7 +353,7 @@ async fn no_role_may_do_more_than_its_work() {
     // The database says so too, in a way that shows nothing of the statement.
     let scheduler = server.store("migscheduler").await;
     let refused = [
-        scheduler.create_action(&action(1, "go"), &[]).await.err(),
+        scheduler.investigator(Id(1)).await.err(),
         scheduler.active_investigators().await.err(),
         scheduler.api_keys().await.err(),
         scheduler
@@ -320,6 +364,7 @@ async fn no_role_may_do_more_than_its_work() {
     let api = server.store("migapi").await;
     let more = [
         api.prune(at(0)).await.err(),
+        api.record_statistics(&round(0)).await.err(),
         api.expire_due(at(0)).await.err(),
     ];
     for error in refused.into_iter().chain(more) {
@@ -358,6 +403,30 @@ async fn creating_can_be_repeated_and_takes_an_originals_database_over() {
     );
     server.sql("mig", "ALTER TABLE agents_stats OWNER TO postgres");
 
+    // The owner of the rest cannot take over what is not its own, and says whose
+    // word it needs.
+    let owner = PostgresAccess {
+        host: "localhost".into(),
+        port: server.port(),
+        dbname: "mig".into(),
+        user: "migadmin".into(),
+        password: "old".into(),
+        sslmode: SslMode::Require,
+        ca: None,
+        maxconn: Some(1),
+    };
+    let refused = administer::migrate(&owner).await.unwrap_err();
+    let StoreError::Database { source, .. } = &refused else {
+        panic!("{refused}");
+    };
+    assert!(
+        source.to_string().contains(
+            "table agents_stats belongs to postgres: let postgres run \
+             `ALTER TABLE agents_stats OWNER TO migadmin`"
+        ),
+        "{source}"
+    );
+
     let first = administer::create(&admin(&server), "mig", false)
         .await
         .unwrap();
@@ -393,7 +462,7 @@ async fn creating_can_be_repeated_and_takes_an_originals_database_over() {
     let second = administer::create(&remote, "mig", true).await.unwrap();
     assert_eq!(
         (second.new, second.migrated.from, second.migrated.adopted),
-        (false, 1, false)
+        (false, 2, false)
     );
     let roles: Vec<_> = second
         .credentials

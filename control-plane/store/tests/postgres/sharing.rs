@@ -245,3 +245,31 @@ async fn a_fleet_is_started_and_answers_in_a_few_statements() {
     let one = store.command(Id(1000)).await.unwrap();
     assert_eq!(one.results()[0].elements, answers[0].results[0].elements);
 }
+
+/// The columns of the original's table, which reports read.
+#[tokio::test]
+async fn a_row_of_statistics_has_the_originals_columns() {
+    let Some(site) = Site::new().await else {
+        return;
+    };
+    let store = site.store().await;
+    for pid in [1, 2] {
+        heard(&*store, &agent("a", "linux.a", pid), at(0)).await;
+    }
+    let round = mig_store::StatisticsRound {
+        now: at(10),
+        none_since: at(0),
+        keep_since: at(0),
+    };
+    assert!(store.record_statistics(&round).await.unwrap().written);
+    let row = site.database.sql(
+        "SELECT extract(epoch FROM \"timestamp\")::bigint, online_agents, online_endpoints,
+             multi_agents_endpoints, flapping_endpoints, new_endpoints,
+             online_agents_by_version -> 0 ->> 'count', idle_agents_by_version
+         FROM agents_stats",
+    );
+    assert_eq!(
+        row.trim(),
+        format!("{}|2|1|1|1|1|2|null", at(10).unix_seconds())
+    );
+}

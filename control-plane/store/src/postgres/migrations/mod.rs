@@ -9,7 +9,7 @@ use super::roles;
 use crate::StoreError;
 
 /// What `mig_schema` holds when everything was done.
-pub(super) const NEWEST: i64 = 1;
+pub(super) const NEWEST: i64 = 2;
 
 /// Serialises migrations of one database: `MIG` and a number.
 const LOCK: i64 = 0x4d49_4700_0001;
@@ -17,6 +17,8 @@ const LOCK: i64 = 0x4d49_4700_0001;
 const FRESH: &str = include_str!("0001.sql");
 const ADOPTED: &str = include_str!("adopt.sql");
 const LINKS: &str = include_str!("links.sql");
+/// From version 1 on, in their order.
+const FURTHER: [&str; 1] = [include_str!("0002.sql")];
 
 /// Columns by which an original's database is known.
 const ORIGINAL: [(&str, &str); 5] = [
@@ -91,10 +93,10 @@ pub(super) async fn migrate(client: &mut Client, database: &str) -> Outcome<Foun
         .query("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
         .await?;
     let found = look(&change).await?;
-    match found {
+    let version = match found {
         Found::Empty => first(&change, FRESH).await?,
         Found::Original => first(&change, ADOPTED).await?,
-        Found::Version(version) if version <= NEWEST => {}
+        Found::Version(version) if version <= NEWEST => version,
         Found::Version(version) => return Err(newer(database, version)),
         Found::Foreign => {
             return Err(Failure::Store(StoreError::Corrupt {
@@ -102,13 +104,20 @@ pub(super) async fn migrate(client: &mut Client, database: &str) -> Outcome<Foun
                 reason: "this is a database of another program".into(),
             }));
         }
+    };
+    for (statements, version) in FURTHER.iter().zip(2..).filter(|(_, to)| *to > version) {
+        change.batch_execute(statements).await?;
+        change
+            .execute("INSERT INTO mig_schema (version) VALUES ($1)", &[&version])
+            .await?;
     }
     roles::grant(&change).await?;
     change.commit().await?;
     Ok(found)
 }
 
-async fn first(change: &Transaction<'_>, tables: &str) -> Outcome<()> {
+/// To version 1.
+async fn first(change: &Transaction<'_>, tables: &str) -> Outcome<i64> {
     change.batch_execute(tables).await?;
     change.batch_execute(LINKS).await?;
     change
@@ -120,7 +129,7 @@ async fn first(change: &Transaction<'_>, tables: &str) -> Outcome<()> {
              INSERT INTO mig_schema (version) VALUES (1)",
         )
         .await?;
-    Ok(())
+    Ok(1)
 }
 
 pub(super) fn newer(database: &str, found: i64) -> Failure {

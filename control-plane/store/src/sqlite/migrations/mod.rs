@@ -8,7 +8,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::failure::{Failure, Outcome};
 use crate::StoreError;
 
-const MIGRATIONS: [&str; 2] = [include_str!("0001.sql"), include_str!("0002.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("0001.sql"),
+    include_str!("0002.sql"),
+    include_str!("0003.sql"),
+];
 
 /// Marks the file as ours: `MIG` and a version of the marker.
 const APPLICATION: i64 = 0x4d49_4701;
@@ -102,7 +106,7 @@ mod tests {
             error
                 .into_store("migrated", Path::new("mig.db"))
                 .to_string(),
-            "mig.db: the database has schema version 99, this program knows up to 2; \
+            "mig.db: the database has schema version 99, this program knows up to 3; \
              use a newer program"
         );
     }

@@ -1,0 +1,209 @@
+//! A connection that is lost together with the answer to COMMIT, or with the
+//! COMMIT itself: the caller is told what happened, and nothing happens twice.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use mig_protocol::{ActionStatus, Id, Permissions};
+use mig_store::contract_tests::fixtures::{action, agent, at, claimed, heard, start, stored};
+use mig_store::{
+    DestroyOrder, NewInvestigator, PostgresAccess, PostgresStore, Signature, Store, StoreError,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::site::Site;
+
+const PASS: u8 = 0;
+/// The server gets the next COMMIT; its answer is lost.
+const LOSE_ANSWER: u8 = 1;
+/// The next COMMIT is lost.
+const LOSE_COMMIT: u8 = 2;
+
+/// The network before the server.
+struct Network {
+    port: u16,
+    order: Arc<AtomicU8>,
+}
+
+impl Network {
+    async fn before(server: u16) -> Network {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("its address").port();
+        let order = Arc::new(AtomicU8::new(PASS));
+        let orders = Arc::clone(&order);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(carry(client, server, Arc::clone(&orders)));
+            }
+        });
+        Network { port, order }
+    }
+}
+
+async fn carry(mut client: TcpStream, server: u16, order: Arc<AtomicU8>) {
+    let Ok(mut server) = TcpStream::connect(("127.0.0.1", server)).await else {
+        return;
+    };
+    let (mut asked, mut answered) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    loop {
+        tokio::select! {
+            read = client.read(&mut asked) => {
+                let Ok(length @ 1..) = read else { return };
+                let bytes = &asked[..length];
+                let commit = bytes.windows(7).any(|word| word == b"COMMIT\0");
+                let what = if commit { order.swap(PASS, Ordering::SeqCst) } else { PASS };
+                if what == LOSE_COMMIT || server.write_all(bytes).await.is_err() {
+                    return;
+                }
+                if what == LOSE_ANSWER {
+                    // Committed when it answers; nobody hears of it.
+                    let _ = server.read(&mut answered).await;
+                    return;
+                }
+            }
+            read = server.read(&mut answered) => {
+                let Ok(length @ 1..) = read else { return };
+                if client.write_all(&answered[..length]).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_is_told_truly() {
+    let Some(site) = Site::new().await else {
+        return;
+    };
+    let network = Network::before(site.access().port).await;
+    let access = PostgresAccess {
+        port: network.port,
+        maxconn: Some(1),
+        ..site.access()
+    };
+    let store = PostgresStore::connect(access).await.expect("connected");
+    for (number, what) in (0..).zip([LOSE_ANSWER, LOSE_COMMIT]) {
+        let base = 1000 * (number + 1);
+        let lose = || network.order.store(what, Ordering::SeqCst);
+        let lost = || {
+            assert_eq!(
+                network.order.load(Ordering::SeqCst),
+                PASS,
+                "nothing was lost"
+            )
+        };
+
+        // Somebody without a key cannot be told apart by it.
+        let new = |fingerprint: &str| NewInvestigator {
+            name: format!("Ada {number}"),
+            fingerprint: fingerprint.into(),
+            public_key: Vec::new(),
+            permissions: Permissions::DEFAULT,
+            created: at(number),
+        };
+        lose();
+        let keyless = store.create_investigator(&new("")).await.expect("created");
+        lost();
+        lose();
+        let fingerprint = format!("aa{number}");
+        let ada = store.create_investigator(&new(&fingerprint)).await;
+        let ada = ada.expect("created");
+        lost();
+        assert_ne!(ada, keyless);
+        let again = store.create_investigator(&new(&fingerprint)).await;
+        assert!(matches!(again, Err(StoreError::Duplicate { .. })));
+
+        let old = heard(&store, &agent("a", "linux.a", 10 + number), at(0)).await;
+        let signature = Signature {
+            investigator: ada,
+            signature: "s".into(),
+        };
+        let id = base.unsigned_abs();
+        lose();
+        let one = std::slice::from_ref(&signature);
+        store
+            .create_action(&action(id, "go"), one)
+            .await
+            .expect("stored");
+        lost();
+        let found = store.action(Id(id)).await.expect("stored").action;
+        assert_eq!((found.investigators.len(), found.name.as_str()), (1, "go"));
+        // Somebody else's action of that identifier stays an error.
+        let other = store.create_action(&action(id, "another"), one).await;
+        assert!(matches!(other, Err(StoreError::Duplicate { .. })));
+
+        assert_eq!(claimed(&store, at(1)).await, [Id(id)]);
+        lose();
+        let commands = [(id + 1, old, "linux.a")];
+        store
+            .start_action(&start(id, &commands))
+            .await
+            .expect("started");
+        lost();
+        let found = store.action(Id(id)).await.expect("stored").action;
+        assert_eq!(
+            (found.status, found.counters.sent),
+            (ActionStatus::Inflight, 1)
+        );
+        let again = store.start_action(&start(id, &commands)).await;
+        assert!(matches!(again, Err(StoreError::Conflict { .. })));
+
+        stored(&store, &action(id + 2, "no"), &[]).await;
+        lose();
+        let refused = store.invalidate_action(Id(id + 2), "why", at(2)).await;
+        refused.expect("invalidated");
+        lost();
+        let again = store.invalidate_action(Id(id + 2), "why", at(2)).await;
+        assert!(matches!(again, Err(StoreError::Conflict { .. })));
+
+        let order = DestroyOrder {
+            agent: old,
+            destroyed_before: store.agent(old).await.expect("stored").destructiontime,
+            action: action(id + 3, "Kill agent a"),
+            signer: fingerprint,
+            now: at(3),
+        };
+        lose();
+        store.destroy_agent(&order).await.expect("ordered");
+        lost();
+        store.action(Id(id + 3)).await.expect("stored");
+        store
+            .invalidate_action(Id(id + 3), "done", at(4))
+            .await
+            .expect("ended");
+
+        // A claim may not be run again, or others would be taken instead. That it
+        // is unknown is said, and what was claimed is free again after a while.
+        stored(&store, &action(id + 4, "claimed"), &[]).await;
+        lose();
+        let claim = mig_store::Claim {
+            now: at(5),
+            abandoned_before: at(0),
+            limit: 9,
+        };
+        let error = store.claim_actions(&claim).await.expect_err("unknown");
+        lost();
+        assert!(matches!(error, StoreError::Database { .. }), "{error}");
+        let later = mig_store::Claim {
+            now: at(6),
+            abandoned_before: at(6),
+            ..claim
+        };
+        let taken = store.claim_actions(&later).await.expect("claimed");
+        assert_eq!(taken.len(), 1);
+        store
+            .invalidate_action(Id(id + 4), "done", at(7))
+            .await
+            .expect("ended");
+    }
+    let twice = site.database.sql(
+        "SELECT count(*) FROM investigators UNION ALL SELECT count(*) FROM actions
+         UNION ALL SELECT count(*) FROM signatures UNION ALL SELECT count(*) FROM commands",
+    );
+    assert_eq!(
+        twice.split_whitespace().collect::<Vec<_>>(),
+        ["4", "8", "4", "2"]
+    );
+}
