@@ -30,8 +30,17 @@ impl Sink {
     /// # Errors
     /// When there is no port.
     pub fn start() -> Outcome<Self> {
+        Self::at((Ipv4Addr::LOCALHOST, 0).into())
+    }
+
+    /// Listens at this address. Where that is in a network of its own, the value has
+    /// to be made and dropped there.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub fn at(address: SocketAddr) -> Outcome<Self> {
         let failed = |error: std::io::Error| format!("no HTTP server: {error}");
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+        let listener = TcpListener::bind(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);

@@ -1,0 +1,94 @@
+//! What documentation points to exists, and nothing on the pages escapes the test.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::pages::{self, Way};
+
+#[test]
+fn each_page_is_on_a_way_or_is_linked_from_the_contents() {
+    let contents = pages::read("README.md");
+    let ways: BTreeSet<String> = [Way::Embedded, Way::Large]
+        .into_iter()
+        .flat_map(pages::of)
+        .collect();
+    let folder = std::fs::read_dir(pages::folder()).expect("the pages");
+    for entry in folder {
+        let name = entry.expect("a page").file_name();
+        let name = name.to_str().expect("a name");
+        assert!(
+            name == "README.md" || contents.contains(&format!("]({name})")),
+            "{name} is not in README.md"
+        );
+        let text = pages::read(name);
+        // Those on no way have commands that nothing would execute.
+        assert!(
+            ways.contains(name) || !text.contains("```"),
+            "{name} has blocks, and is on no way"
+        );
+        for way in [Way::Embedded, Way::Large] {
+            // It refuses what it does not know.
+            let _ = pages::blocks(name, &text, way);
+        }
+    }
+}
+
+#[test]
+fn what_the_documentation_links_to_is_there() {
+    let root = pages::documentation().join("..");
+    let mut files = vec![root.join("README.md"), root.join("pki-scripts/README.md")];
+    collect(&pages::documentation(), &mut files);
+    let mut broken = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a page");
+        for link in links(&text) {
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = match path {
+                "" => file.clone(),
+                path => file.parent().expect("a folder").join(path),
+            };
+            let anchored = || {
+                let page = std::fs::read_to_string(&target).unwrap_or_default();
+                anchors(&page).contains(anchor)
+            };
+            if !target.exists() || !(anchor.is_empty() || anchored()) {
+                broken.push(format!("{}: {link}", file.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// The pages below a folder.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|end| end == "md") {
+            files.push(path);
+        }
+    }
+}
+
+/// The targets of links to other places of the repository.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("](").filter_map(|(at, _)| {
+        let target = text[at + 2..].split_once(')')?.0;
+        let elsewhere = target.contains("://") || target.contains(char::is_whitespace);
+        (!elsewhere && !target.is_empty()).then_some(target)
+    })
+}
+
+/// The names of a page's headings in links.
+fn anchors(text: &str) -> BTreeSet<String> {
+    text.lines()
+        .filter_map(|line| {
+            let heading = line.trim_start_matches('#').strip_prefix(' ')?;
+            let kept = heading.to_lowercase().replace(' ', "-");
+            let named = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '_');
+            line.starts_with('#')
+                .then(|| kept.chars().filter(named).collect())
+        })
+        .collect()
+}
