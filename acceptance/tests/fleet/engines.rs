@@ -1,6 +1,6 @@
 //! What serves a fleet: relay, scheduler, API, database, in whatever combination.
 
-use mig_acceptance::Site;
+use mig_acceptance::{Configuration, Site};
 use mig_swarm::Stored;
 
 /// A combination of engines. Each combination is one implementation; tests see
@@ -9,7 +9,13 @@ pub trait Engines {
     /// Certificates, keys and the client's configuration.
     fn site(&self) -> &Site;
 
-    /// Names of the parts that can be killed one by one.
+    /// Where agents find the relay, and what they log in with.
+    fn agent_configuration(&self) -> Configuration {
+        self.site().agent_configuration("swarm").unwrap()
+    }
+
+    /// Names of the parts that can be killed one by one, in the order in which
+    /// they are started.
     fn parts(&self) -> Vec<&'static str>;
 
     /// Kills a part at once, as a crash would.
@@ -17,6 +23,16 @@ pub trait Engines {
 
     /// Starts a part that was killed, and waits until it serves.
     fn revive(&mut self, part: &str);
+
+    /// Whether the database can be looked into at this moment.
+    fn can_be_asked(&self) -> bool {
+        true
+    }
+
+    /// What engines that share their work have not done yet, one thing each.
+    fn idlers(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// How many agents are online.
     fn online(&self) -> usize;

@@ -1,10 +1,16 @@
 //! Hundreds of simulated agents against the real programs. What serves them is
 //! behind [`Engines`], so that every combination goes through the same tests.
 
+// Several test programs include it, each of which uses a part.
+#![allow(dead_code)]
+
+pub mod agents;
 #[path = "../whole/setup/asking.rs"]
 pub mod asking;
 pub mod embedded;
 pub mod engines;
+pub mod large;
+pub mod processes;
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +21,9 @@ use mig_protocol::Action;
 use mig_swarm::{Configuration, Mix, Swarm};
 use serde_json::json;
 
+use agents::Agents;
 use engines::{Engines, StoredCommand};
+use processes::{Behaviour, Processes};
 
 /// Long enough for a loaded machine, short enough to notice.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -25,9 +33,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const INVESTIGATOR: &str = "ada";
 
 /// Engines and a swarm, connected and known.
-pub struct Fleet<E> {
+pub struct Fleet<E, A = Swarm> {
     // Declared in the order in which they must stop.
-    pub swarm: Swarm,
+    pub swarm: A,
     pub engines: E,
 }
 
@@ -52,13 +60,13 @@ impl<E: Engines> Fleet<E> {
         configure: impl FnOnce(&mut Configuration, &Site),
     ) -> Self {
         let site = engines.site();
-        let relay = site.agent_configuration("swarm").unwrap();
+        let relay = engines.agent_configuration();
         let mut configuration = Configuration::new(agents, relay.get("agent", "relay").unwrap());
-        let pem = |name| std::fs::read(site.path(name)).unwrap();
+        let pem = |key| std::fs::read(relay.get("certs", key).unwrap()).unwrap();
         configuration.certificates = Some(Certificates {
-            ca: pem("ca.crt"),
-            cert: pem("agent.crt"),
-            key: pem("agent.key"),
+            ca: pem("ca"),
+            cert: pem("cert"),
+            key: pem("key"),
         });
         configuration.keyring = site.path("agentkeys");
         configuration.acl = site.path("acl.cfg");
@@ -66,16 +74,36 @@ impl<E: Engines> Fleet<E> {
         configuration.mix = mix.parse::<Mix>().unwrap();
         configure(&mut configuration, site);
         let swarm = Swarm::start(configuration).unwrap_or_else(|error| panic!("{error}"));
-        let fleet = Self { swarm, engines };
-        fleet.wait_until("every agent being known", || {
-            fleet.engines.online() == known
+        Self { swarm, engines }.known(known)
+    }
+}
+
+impl<E: Engines> Fleet<E, Processes> {
+    /// Starts agents in processes of their own and waits until all of them have
+    /// said that they live.
+    pub fn of_processes(engines: E, behaviour: &Behaviour) -> Self {
+        let relay = engines.agent_configuration();
+        let swarm = Processes::start(engines.site(), &relay, behaviour);
+        Self { swarm, engines }.known(behaviour.agents)
+    }
+}
+
+impl<E: Engines, A: Agents> Fleet<E, A> {
+    fn known(self, agents: usize) -> Self {
+        self.wait_until("every agent being known", || {
+            self.engines.online() == agents
         });
-        fleet
+        self
     }
 
     /// An action for all agents that are known, signed.
     pub fn action(&self, name: &str) -> Action {
-        let action = asking::action(name, "swarm", json!({"asked": name}));
+        self.action_of(name, "swarm")
+    }
+
+    /// An action with this module.
+    pub fn action_of(&self, name: &str, module: &str) -> Action {
+        let action = asking::action(name, module, json!({"asked": name}));
         asking::sign(self.engines.site(), INVESTIGATOR, action)
     }
 
@@ -101,7 +129,7 @@ impl<E: Engines> Fleet<E> {
         let end = Instant::now() + PATIENCE;
         while !is_so() {
             if Instant::now() > end {
-                let report = serde_json::to_string(&self.swarm.report()).unwrap_or_default();
+                let report = self.swarm.summary();
                 let unsettled = self.swarm.ledger().unsettled();
                 panic!(
                     "{what} did not happen within {PATIENCE:?}\n{report}\n{}\n{}",

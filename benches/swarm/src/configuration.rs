@@ -31,6 +31,11 @@ pub struct Configuration {
     pub acl: PathBuf,
     /// Where each agent has its run directory.
     pub directory: PathBuf,
+    /// Agents declare their queues as quorum queues, not as classic ones.
+    pub quorum: bool,
+    /// A file to which everything that happens is written as it happens, so that
+    /// not even SIGKILL loses any of it; see [`crate::Diary`].
+    pub diary: Option<PathBuf>,
     /// How they behave.
     pub mix: Mix,
     /// Decides who does what and when. The same seed gives the same agents.
@@ -41,8 +46,8 @@ pub struct Configuration {
     pub heartbeat: Duration,
     /// Time over which agents that do not storm make their first connection.
     pub arrival: Duration,
-    /// Longest time a slow agent takes before it takes a command, and before
-    /// it answers.
+    /// Longest time a slow agent takes before it takes a command, while it
+    /// carries it out, and before it answers.
     pub slowness: Duration,
     /// Longest time a flapping agent stays connected.
     pub flapping: Duration,
@@ -60,6 +65,8 @@ impl Configuration {
             keyring: "/etc/mig/agentkeys".into(),
             acl: "/etc/mig/acl.cfg".into(),
             directory: "swarm".into(),
+            quorum: false,
+            diary: None,
             mix: Mix::only(Scenario::Steady),
             seed: 1,
             heartbeats: HeartbeatPath::Relay,

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::member::MUST_NOT_RUN_TWICE;
 use crate::scenario::Scenario;
+use crate::seen::Event;
+pub use crate::seen::Seen;
 
 /// How often things happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -45,6 +48,20 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Counts what happens to a command of which so much was seen until now.
+    pub(crate) fn note(&mut self, event: Event, before: &Seen) {
+        match event {
+            Event::Received => {
+                self.received += 1;
+                self.redelivered += u64::from(before.received > 0);
+            }
+            Event::Executed | Event::ExecutedOnce => self.executed += 1,
+            Event::Refused => self.refused += u64::from(before.is_refusal()),
+            Event::Confirmed => self.confirmed += 1,
+            Event::Answered => {}
+        }
+    }
+
     pub(crate) fn add(&mut self, more: &Self) {
         for (own, other) in [
             (&mut self.connections, more.connections),
@@ -69,19 +86,6 @@ impl Counts {
     }
 }
 
-/// What an agent did with one command.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// How often it was delivered.
-    pub received: u32,
-    /// How often it was carried out.
-    pub executed: u32,
-    /// Whether it was refused.
-    pub refused: bool,
-    /// How often the relay confirmed the answer.
-    pub confirmed: u32,
-}
-
 /// What happened to one agent.
 #[derive(Clone, Debug)]
 pub struct AgentLedger {
@@ -101,6 +105,14 @@ pub struct AgentLedger {
     pub commands: BTreeMap<u64, Seen>,
     /// Lies that were told, by kind.
     pub lies: BTreeMap<&'static str, u64>,
+}
+
+impl AgentLedger {
+    pub(crate) fn note(&mut self, event: Event, id: u64) {
+        let seen = self.commands.entry(id).or_default();
+        self.counts.note(event, seen);
+        seen.note(event);
+    }
 }
 
 /// A command as a database has it.
@@ -205,6 +217,14 @@ impl Ledger {
     }
 }
 
+impl Stored {
+    /// Whether its agent answered that it was killed while a module ran which
+    /// must not run twice.
+    pub fn was_interrupted(&self) -> bool {
+        self.status == "failed" && was_interrupted(&self.results)
+    }
+}
+
 /// What is wrong with one command.
 fn disagreement(
     agent: &AgentLedger,
@@ -224,14 +244,31 @@ fn disagreement(
     if seen.confirmed == 0 {
         return Some("its answer was stored before the relay confirmed it");
     }
+    if let Some(excess) = seen.excess() {
+        return Some(excess);
+    }
     match command.status.as_str() {
         "success" if seen.executed == 0 => Some("it succeeded without having run"),
         "success" if seen.refused => Some("it succeeded although it was refused"),
         "success" if !is_from(agent, &command.results) => Some("its result is somebody else's"),
         "success" => None,
-        "failed" if seen.refused => None,
+        "failed" if was_interrupted(&command.results) && seen.interruptions == 0 => {
+            Some("it says that it was interrupted, and was not")
+        }
+        "failed" if was_interrupted(&command.results) || seen.refused => None,
         _ => Some("it ended neither well nor refused"),
     }
+}
+
+/// Whether results say that a module, which must not run twice, was interrupted
+/// by its agent's end.
+pub(crate) fn was_interrupted(results: &Value) -> bool {
+    let expected = format!("interrupted while module '{MUST_NOT_RUN_TWICE}' ran");
+    let errors = results[0]["errors"].as_array();
+    errors.is_some_and(|errors| {
+        let mut texts = errors.iter().filter_map(Value::as_str);
+        texts.any(|text| text.contains(&expected))
+    })
 }
 
 /// Whether each of some results says that it is from this agent.

@@ -7,23 +7,29 @@
 //! they behave is a [`Scenario`]; a [`Mix`] says how many behave how.
 //!
 //! Everything that happens is in a [`Ledger`], which can be held against what a
-//! database has: [`Ledger::discrepancies`].
+//! database has: [`Ledger::discrepancies`]. A [`Diary`] is the ledger of a swarm in
+//! a process of its own, which may be killed and started again.
 
 #![forbid(unsafe_code)]
 
 mod configuration;
 mod descriptors;
+mod diary;
 mod ledger;
 mod member;
 mod process;
 mod quantiles;
 mod report;
 mod scenario;
+mod seen;
 mod swarm;
 
 pub use configuration::{Configuration, HeartbeatPath, SwarmError};
-pub use ledger::{AgentLedger, Counts, Ledger, Seen, Stored};
+pub use diary::Diary;
+pub use ledger::{AgentLedger, Counts, Ledger, Stored};
+pub use member::MUST_NOT_RUN_TWICE;
 pub use quantiles::Quantiles;
 pub use report::Report;
 pub use scenario::{Mix, MixError, Scenario};
+pub use seen::Seen;
 pub use swarm::Swarm;

@@ -9,10 +9,12 @@ use std::time::Duration;
 use clap::Parser;
 use mig_agent::relay::Certificates;
 use mig_swarm::{Configuration, HeartbeatPath, Mix, Swarm};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Simulates agents: each with a connection, a queue, a keyring and a journal of
 /// its own, all in one process. Ends at the end of --duration or with SIGINT or
-/// SIGTERM, and prints what happened.
+/// SIGTERM, and prints what happened. SIGUSR1 cuts every connection at that
+/// moment, without a word.
 #[derive(Parser)]
 #[command(name = "mig-swarm", version)]
 struct Arguments {
@@ -58,6 +60,19 @@ struct Arguments {
     /// Seconds over which agents that do not storm arrive.
     #[arg(long, default_value_t = 5)]
     arrival: u64,
+    /// Most seconds that a slow agent takes for each thing it does.
+    #[arg(long, default_value = "2", value_parser = seconds)]
+    slowness: Duration,
+    /// Most seconds that a flapping agent stays connected.
+    #[arg(long, default_value = "3", value_parser = seconds)]
+    flapping: Duration,
+    /// Declare quorum queues instead of classic ones.
+    #[arg(long)]
+    quorum: bool,
+    /// Write each thing that happens to this file as it happens, so that a killed
+    /// swarm can be held against a database too.
+    #[arg(long)]
+    diary: Option<PathBuf>,
     /// Seconds to run; until a signal otherwise.
     #[arg(long)]
     duration: Option<u64>,
@@ -104,12 +119,26 @@ fn run(arguments: Arguments) -> Result<(), String> {
     configuration.seed = arguments.seed;
     configuration.heartbeat = Duration::from_secs(arguments.heartbeat.max(1));
     configuration.arrival = Duration::from_secs(arguments.arrival);
+    configuration.slowness = arguments.slowness;
+    configuration.flapping = arguments.flapping;
+    configuration.quorum = arguments.quorum;
+    configuration.diary = arguments.diary;
     if let Some(api) = arguments.api {
         let slash = if api.ends_with('/') { "" } else { "/" };
         configuration.heartbeats = HeartbeatPath::Api(format!("{api}{slash}"));
     }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the asynchronous runtime cannot start: {error}"))?;
+    // Before there are agents, or a signal during the start would kill them.
+    let mut signals = {
+        let _runtime = runtime.enter();
+        Signals::listen()?
+    };
     let swarm = Swarm::start(configuration).map_err(|error| error.to_string())?;
-    wait(arguments.duration.map(Duration::from_secs))?;
+    let duration = arguments.duration.map(Duration::from_secs);
+    runtime.block_on(signals.wait(duration, || swarm.outage()));
     let report = serde_json::to_string_pretty(&swarm.report())
         .map_err(|error| format!("the report cannot be written: {error}"))?;
     match &arguments.report {
@@ -123,34 +152,49 @@ fn run(arguments: Arguments) -> Result<(), String> {
     Ok(())
 }
 
-/// Waits for the end of the time, or a signal.
-fn wait(duration: Option<Duration>) -> Result<(), String> {
-    use tokio::signal::unix::{SignalKind, signal};
+/// The signals that mean something to a swarm.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    outage: Signal,
+}
 
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the asynchronous runtime cannot start: {error}"))?;
-    runtime.block_on(async {
+impl Signals {
+    fn listen() -> Result<Self, String> {
         let listen =
             |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
-        let (mut terminate, mut interrupt) = (
-            listen(SignalKind::terminate())?,
-            listen(SignalKind::interrupt())?,
-        );
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            outage: listen(SignalKind::user_defined1())?,
+        })
+    }
+
+    /// Waits for the end of the time, or a signal that ends it.
+    async fn wait(&mut self, duration: Option<Duration>, outage: impl Fn()) {
         let over = async {
             match duration {
                 Some(duration) => tokio::time::sleep(duration).await,
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            () = over => {}
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        tokio::pin!(over);
+        loop {
+            tokio::select! {
+                () = &mut over => return,
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.outage.recv() => outage(),
+            }
         }
-        Ok(())
-    })
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse().ok();
+    parsed
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "write a number of seconds, such as 2 or 0.5".to_owned())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {

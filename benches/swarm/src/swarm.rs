@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::configuration::{Configuration, SwarmError};
+use crate::diary::Pen;
 use crate::ledger::{Counts, Ledger};
 use crate::member::{Common, Member, Relay, known};
 use crate::process::Usage;
@@ -47,7 +48,11 @@ impl Swarm {
     /// cannot be used, or an agent's files cannot.
     pub fn start(configuration: Configuration) -> Result<Self, SwarmError> {
         crate::descriptors::raise(configuration.agents)?;
-        let relay = Relay::new(&configuration.relay, configuration.certificates.as_ref())?;
+        let relay = Relay::new(
+            &configuration.relay,
+            configuration.certificates.as_ref(),
+            configuration.quorum,
+        )?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .max_blocking_threads(WRITERS)
             .enable_all()
@@ -60,7 +65,15 @@ impl Swarm {
         let kinds = configuration
             .mix
             .assign(configuration.agents, configuration.seed);
+        let diary = match &configuration.diary {
+            None => None,
+            Some(path) => Some(Pen::open(path).map_err(|source| SwarmError::System {
+                what: "the diary cannot be written",
+                source,
+            })?),
+        };
         let common = Arc::new(Common {
+            diary,
             relay,
             // Once for all: it runs helper programs.
             surroundings: surroundings(),
@@ -81,11 +94,10 @@ impl Swarm {
         let members = members
             .into_iter()
             .map(|member| {
-                let member = member.map_err(|error| SwarmError::System {
+                member.map_err(|error| SwarmError::System {
                     what: "an agent could not be set up",
                     source: error.into(),
-                })?;
-                member.map(Arc::new)
+                })?
             })
             .collect::<Result<Vec<Arc<Member>>, SwarmError>>()?;
         let started = Instant::now();

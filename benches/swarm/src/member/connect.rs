@@ -9,7 +9,7 @@ use lapin::options::{
     BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions, QueueBindOptions,
     QueueDeclareOptions,
 };
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties, Consumer};
 use mig_agent::relay::Certificates;
@@ -38,6 +38,8 @@ const TO_AGENTS: &str = "toagents";
 pub(crate) struct Relay {
     uri: AMQPUri,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    /// Queues are quorum queues.
+    quorum: bool,
 }
 
 /// An open connection, ready to work.
@@ -61,7 +63,11 @@ pub(crate) enum ConnectError {
 
 impl Relay {
     /// Understands an address.
-    pub fn new(address: &str, certificates: Option<&Certificates>) -> Result<Self, SwarmError> {
+    pub fn new(
+        address: &str,
+        certificates: Option<&Certificates>,
+        quorum: bool,
+    ) -> Result<Self, SwarmError> {
         // The password is not shown.
         let shown = || {
             let shown = url::Url::parse(address).ok().map(|mut url| {
@@ -85,7 +91,7 @@ impl Relay {
                 Some((TlsConnector::from(Arc::new(config)), name))
             }
         };
-        Ok(Self { uri, tls })
+        Ok(Self { uri, tls, quorum })
     }
 
     /// Connects, and declares what an agent declares.
@@ -119,7 +125,7 @@ impl Relay {
         )
         .await?;
         let channel = connection.create_channel().await?;
-        let consumer = prepare(&channel, queue).await?;
+        let consumer = prepare(&channel, queue, self.quorum).await?;
         guard.0 = None;
         Ok(Link {
             connection,
@@ -158,7 +164,7 @@ fn own_address(number: usize) -> Ipv4Addr {
     Ipv4Addr::new(127, 64 | byte(16) & 0x3f, byte(8), byte(0))
 }
 
-async fn prepare(channel: &Channel, queue: &str) -> lapin::Result<Consumer> {
+async fn prepare(channel: &Channel, queue: &str, quorum: bool) -> lapin::Result<Consumer> {
     channel
         .confirm_select(ConfirmSelectOptions::default())
         .await?;
@@ -166,8 +172,13 @@ async fn prepare(channel: &Channel, queue: &str) -> lapin::Result<Consumer> {
         durable: true,
         ..QueueDeclareOptions::default()
     };
+    let mut arguments = FieldTable::default();
+    if quorum {
+        let kind = AMQPValue::LongString("quorum".into());
+        arguments.insert("x-queue-type".into(), kind);
+    }
     channel
-        .queue_declare(queue.into(), durable, FieldTable::default())
+        .queue_declare(queue.into(), durable, arguments)
         .await?;
     channel
         .queue_bind(
@@ -236,7 +247,7 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_is_named_without_its_password() {
-        let refused = |address: &str| Relay::new(address, None).err().unwrap().to_string();
+        let refused = |address: &str| Relay::new(address, None, false).err().unwrap().to_string();
         assert!(refused("http://agent:secret@h/").contains("http://agent@h/"));
         assert!(!refused("http://agent:secret@h/").contains("secret"));
         assert!(refused("amqps://agent:x@localhost/mig").contains("--ca"));

@@ -11,32 +11,38 @@ mod skew;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use mig_agent::agent::{Agent, Parts};
 use mig_agent::environment::Surroundings;
+use mig_agent::execution::Runner;
 use mig_agent::journal::Journal;
 use mig_agent::record::{Record, SMALLEST};
 use mig_agent::settings::Settings;
 use mig_agent::trust::Trust;
 use mig_protocol::Clock;
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use tokio::sync::{Notify, watch};
 
 pub(crate) use connect::Relay;
 
 use crate::configuration::{Configuration, HeartbeatPath, SwarmError};
+use crate::diary::Pen;
 use crate::ledger::{AgentLedger, Counts, Seen};
 use crate::quantiles::Histogram;
 use crate::scenario::Scenario;
+use crate::seen::Event;
+pub use modules::ONCE as MUST_NOT_RUN_TWICE;
 use modules::Simulated;
 use skew::SkewedClock;
 
 /// What all agents of a swarm share.
 pub(crate) struct Common {
     pub configuration: Configuration,
+    /// Where events are written, beside the ledgers.
+    pub diary: Option<Pen>,
     pub relay: Relay,
     /// What a host looks like; only the name differs.
     pub surroundings: Surroundings,
@@ -90,6 +96,7 @@ pub(crate) struct Member {
     name: String,
     skew: i64,
     agent: Arc<Agent>,
+    modules: Arc<Simulated>,
     /// An answer was stored.
     answers: Notify,
     notes: Mutex<Notes>,
@@ -103,7 +110,7 @@ impl Member {
         common: &Arc<Common>,
         number: usize,
         scenario: Scenario,
-    ) -> Result<Self, SwarmError> {
+    ) -> Result<Arc<Self>, SwarmError> {
         let configuration = &common.configuration;
         let directory = configuration.directory.join(format!("agent-{number:05}"));
         let failed = |reason: String| SwarmError::Agent {
@@ -114,10 +121,7 @@ impl Member {
         let identity = identity::at(&directory, configuration.seed, number)
             .map_err(|error| failed(error.to_string()))?;
         let (name, _) = &common.known[number];
-        let skew = match scenario {
-            Scenario::ClockSkewed => skew::choose(configuration.seed, number),
-            _ => 0,
-        };
+        let skew = skew_of(scenario, configuration.seed, number);
         let clock: Arc<dyn Clock> = Arc::new(SkewedClock::new(skew));
         let mut settings = Settings {
             relay: configuration.relay.clone(),
@@ -143,33 +147,42 @@ impl Member {
             .map_err(|error| failed(error.to_string()))?;
         let mut surroundings = common.surroundings.clone();
         surroundings.name.clone_from(name);
-        let agent = Agent::new(Parts {
-            owners_record: Arc::new(Record::open(
-                &directory,
-                settings.record,
-                Arc::clone(&clock),
-            )),
-            runner: Arc::new(Simulated::new(identity.queueloc.clone())),
-            settings,
-            identity,
-            trust,
-            journal,
-            persistent: None,
-            clock,
-            surroundings,
-            checkin: false,
-        });
-        Ok(Self {
-            common: Arc::clone(common),
-            number,
-            scenario,
-            name: name.clone(),
-            skew,
-            agent: Arc::new(agent),
-            answers: Notify::new(),
-            notes: Mutex::default(),
-            seed: configuration.seed ^ (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15),
-        })
+        // A module notes in its agent's ledger that it runs.
+        let make = |member: &Weak<Self>| {
+            let modules = Arc::new(Simulated::new(
+                identity.queueloc.clone(),
+                Weak::clone(member),
+            ));
+            let agent = Agent::new(Parts {
+                owners_record: Arc::new(Record::open(
+                    &directory,
+                    settings.record,
+                    Arc::clone(&clock),
+                )),
+                runner: Arc::clone(&modules) as Arc<dyn Runner>,
+                settings,
+                identity,
+                trust,
+                journal,
+                persistent: None,
+                clock,
+                surroundings,
+                checkin: false,
+            });
+            Self {
+                common: Arc::clone(common),
+                number,
+                scenario,
+                name: name.clone(),
+                skew,
+                agent: Arc::new(agent),
+                modules,
+                answers: Notify::new(),
+                notes: Mutex::default(),
+                seed: configuration.seed ^ (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            }
+        };
+        Ok(Arc::new_cyclic(make))
     }
 
     /// Lives until everything ends.
@@ -201,6 +214,30 @@ impl Member {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes something that happens to a command: on the disk before anything
+    /// can come of it.
+    fn note(&self, event: Event, id: u64) {
+        if let Some(pen) = &self.common.diary {
+            pen.note(self.number, event, id);
+        }
+        let mut notes = self.notes();
+        let Notes {
+            counts, commands, ..
+        } = &mut *notes;
+        let seen = commands.entry(id).or_default();
+        counts.note(event, seen);
+        seen.note(event);
+    }
+
+    /// How long the agent takes for something.
+    fn slowness(&self, what: u64) -> Duration {
+        if self.scenario != Scenario::Slow {
+            return Duration::ZERO;
+        }
+        let longest = self.common.configuration.slowness;
+        longest.mul_f64(self.choices(what).random_range(0.0..1.0))
+    }
+
     /// A source of choices for one purpose: the same for the same seed.
     fn choices(&self, purpose: u64) -> StdRng {
         StdRng::seed_from_u64(self.seed.wrapping_add(purpose))
@@ -215,6 +252,14 @@ pub(crate) fn known(seed: u64, agents: usize) -> Vec<(String, String)> {
             (name, identity::queueloc(seed, number))
         })
         .collect()
+}
+
+/// How far the clock of an agent is off, in seconds.
+pub(crate) fn skew_of(scenario: Scenario, seed: u64, number: usize) -> i64 {
+    match scenario {
+        Scenario::ClockSkewed => skew::choose(seed, number),
+        _ => 0,
+    }
 }
 
 /// Names of the modules every agent has.

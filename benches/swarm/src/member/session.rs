@@ -19,6 +19,7 @@ use super::lies::Liar;
 use super::{Member, heartbeat};
 use crate::configuration::HeartbeatPath;
 use crate::scenario::Scenario;
+use crate::seen::Event;
 
 /// Exchange that carries answers and heartbeats.
 pub(super) const TO_SCHEDULERS: &str = "toschedulers";
@@ -171,12 +172,10 @@ pub(super) fn execute(member: &Arc<Member>, task: Task) {
     let member = Arc::clone(member);
     let id = task.command.id.0;
     tokio::spawn(async move {
-        {
-            let mut notes = member.notes();
-            notes.counts.executed += 1;
-            notes.commands.entry(id).or_default().executed += 1;
-        }
+        member.modules.expect(&task.command);
         Arc::clone(&member.agent).execute(task, None).await;
+        member.modules.ended(id);
+        member.note(Event::Answered, id);
         {
             let mut notes = member.notes();
             if let Some(arrived) = notes.arrived.get(&id).copied() {
@@ -225,8 +224,9 @@ async fn publish_answers(
         let id = command_id_hint(&answer).map(|id| id.0);
         // Together, or a session that ends here would leave one without the other.
         let sent = tokio::task::spawn_blocking(move || {
-            writer.agent.journal().sent(entry, now);
+            // First the ledger, which a kill between the two would leave open.
             note_confirmation(&writer, id);
+            writer.agent.journal().sent(entry, now);
         });
         let _ = sent.await;
         if let Some(liar) = liar {
@@ -264,18 +264,15 @@ pub(super) async fn open_channel(connection: &Connection) -> lapin::Result<Chann
 }
 
 fn note_arrival(member: &Member, id: Option<u64>) {
-    let mut notes = member.notes();
-    notes.counts.received += 1;
     let Some(id) = id else {
+        let mut notes = member.notes();
+        notes.counts.received += 1;
         notes.counts.unreadable += 1;
         return;
     };
+    member.note(Event::Received, id);
+    let mut notes = member.notes();
     notes.arrived.entry(id).or_insert_with(Instant::now);
-    let seen = notes.commands.entry(id).or_default();
-    seen.received += 1;
-    if seen.received > 1 {
-        notes.counts.redelivered += 1;
-    }
 }
 
 fn note_delivery_time(member: &Member, made: Time) {
@@ -285,21 +282,18 @@ fn note_delivery_time(member: &Member, made: Time) {
 }
 
 fn note_refusal(member: &Member, id: Option<u64>) {
-    let mut notes = member.notes();
-    let Some(id) = id else { return };
-    let seen = notes.commands.entry(id).or_default();
-    // Otherwise the stored answer is sent again.
-    if seen.executed == 0 && !seen.refused {
-        seen.refused = true;
-        notes.counts.refused += 1;
+    if let Some(id) = id {
+        member.note(Event::Refused, id);
     }
 }
 
 fn note_confirmation(member: &Member, id: Option<u64>) {
+    let Some(id) = id else {
+        member.notes().counts.confirmed += 1;
+        return;
+    };
+    member.note(Event::Confirmed, id);
     let mut notes = member.notes();
-    notes.counts.confirmed += 1;
-    let Some(id) = id else { return };
-    notes.commands.entry(id).or_default().confirmed += 1;
     if let Some(arrived) = notes.arrived.remove(&id) {
         notes.times.confirmation.add(arrived.elapsed());
     }
