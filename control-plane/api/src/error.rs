@@ -84,6 +84,14 @@ impl From<StoreError> for ApiError {
             StoreError::Duplicate { .. } | StoreError::Conflict { .. } | StoreError::LastAdmin => {
                 ApiError::bad_request(error.to_string())
             }
+            StoreError::Full { .. } => ApiError {
+                cause: Some(error.into()),
+                ..ApiError::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the disk of the server's database is full and nothing was stored; try again \
+                     when there is room",
+                )
+            },
             _ => ApiError::internal(error),
         }
     }

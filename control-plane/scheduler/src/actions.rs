@@ -212,7 +212,7 @@ impl Planner<'_> {
         let agents = match shared.store.agents_by_target(&target, now, u32::MAX).await {
             Ok(agents) => agents,
             // The database is there: it may be this target that takes too long.
-            Err(error @ StoreError::Database { .. }) => {
+            Err(error @ (StoreError::Database { .. } | StoreError::Refused { .. })) => {
                 held.refused += 1;
                 if held.refused < MOST_REFUSALS {
                     return Err(error);

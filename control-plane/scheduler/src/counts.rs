@@ -51,10 +51,14 @@ counts! {
     answers_unknown,
     /// Answers dropped because another agent was asked.
     answers_foreign,
+    /// Answers that the database refuses for good; their commands failed instead.
+    answers_unstorable,
     /// Heartbeats stored.
     heartbeats_stored,
     /// Heartbeats dropped because they cannot be understood.
     heartbeats_malformed,
+    /// Heartbeats dropped because the database refuses them for good.
+    heartbeats_unstorable,
     /// Heartbeats dropped because they are old or the agent is not on the whitelist.
     heartbeats_refused,
     /// Lines of the log about answers and heartbeats that were left out because
@@ -75,7 +79,9 @@ impl CountsSnapshot {
             + self.answers_malformed
             + self.answers_unknown
             + self.answers_foreign
+            + self.answers_unstorable
             + self.heartbeats_malformed
+            + self.heartbeats_unstorable
             + self.heartbeats_refused
     }
 }

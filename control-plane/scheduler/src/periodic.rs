@@ -24,14 +24,17 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
             reported = counts.dropped();
             tracing::warn!(
                 "Dropped since the start: {} answers malformed, {} unknown, {} from another agent, \
-                 {} given before; {} heartbeats malformed, {} refused. \
+                 {} given before, {} that the database does not take; {} heartbeats malformed, \
+                 {} refused, {} that the database does not take. \
                  {} lines about them were left out.",
                 counts.answers_malformed,
                 counts.answers_unknown,
                 counts.answers_foreign,
                 counts.answers_repeated,
+                counts.answers_unstorable,
                 counts.heartbeats_malformed,
                 counts.heartbeats_refused,
+                counts.heartbeats_unstorable,
                 counts.complaints_left_out,
             );
         }

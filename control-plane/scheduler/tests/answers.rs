@@ -5,7 +5,9 @@ mod site;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mig_protocol::{ActionStatus, Command, CommandStatus, Id, ManualClock, Time, to_go_json};
+use mig_protocol::{
+    ActionStatus, Command, CommandStatus, Id, ManualClock, ModuleResult, Time, to_go_json,
+};
 use mig_relay::topology;
 use site::{Site, TestAgent, eventually};
 
@@ -96,6 +98,79 @@ async fn an_answer_of_another_agent_changes_nothing() {
     one.answer(&command, CommandStatus::Timeout).await;
     site.status(command.action.id, ActionStatus::Completed)
         .await;
+}
+
+/// Came together with others, in the middle of them.
+#[tokio::test]
+async fn what_the_database_refuses_for_good_fails_its_command_and_holds_up_nobody() {
+    let mut site = Site::start().await;
+    let mut agent = site.agent("one").await;
+    let mut commands = Vec::new();
+    for id in 1..=3 {
+        commands.push(asked(&site, &mut agent, id, MINUTE).await);
+    }
+    site.scheduler.take().expect("a scheduler").stop().await;
+    // A rule of the database's own, as somebody may add to it.
+    let database = rusqlite::Connection::open(site.directory.path().join("mig.db"));
+    database
+        .expect("the database")
+        .execute_batch(
+            "CREATE TRIGGER picky BEFORE UPDATE OF results ON commands
+                 WHEN NEW.results LIKE '%poison%'
+                 BEGIN SELECT RAISE(ABORT, 'not this'); END;
+             CREATE TRIGGER picky_too BEFORE UPDATE OF version ON agents
+                 WHEN NEW.version LIKE '%poison%'
+                 BEGIN SELECT RAISE(ABORT, 'not this'); END;",
+        )
+        .expect("rules");
+    for (command, elements) in commands.iter().zip(["good", "poison", "good"]) {
+        let mut answer = command.clone();
+        answer.status = CommandStatus::Success;
+        answer.results = Some(vec![ModuleResult {
+            success: true,
+            elements: elements.into(),
+            ..ModuleResult::default()
+        }]);
+        answer.agent.queueloc.clone_from(&agent.record.queueloc);
+        let body = to_go_json(&answer).expect("JSON");
+        agent.publish(topology::RESULTS, &body).await;
+    }
+    let version = agent.record.version.clone();
+    agent.record.version = "poison".into();
+    agent.send_heartbeat().await;
+    agent.record.version = version;
+    agent.send_heartbeat().await;
+
+    site.start_scheduler(|_| {}).await;
+    for command in &commands {
+        site.status(command.action.id, ActionStatus::Completed)
+            .await;
+    }
+    counted(&site, "the other heartbeat", |counts| {
+        counts.heartbeats_stored
+    })
+    .await;
+    let expected = [
+        CommandStatus::Success,
+        CommandStatus::Failed,
+        CommandStatus::Success,
+    ];
+    for (command, status) in commands.iter().zip(expected) {
+        let stored = site.store.command(command.id).await.expect("the command");
+        assert_eq!(stored.status, status);
+        let told = stored.results()[0].errors().join("");
+        assert_eq!(
+            told.contains("does not take what it answered"),
+            status == CommandStatus::Failed,
+            "{told}"
+        );
+    }
+    let counts = site.scheduler().counts();
+    assert_eq!(
+        (counts.answers_unstorable, counts.heartbeats_unstorable),
+        (1, 1)
+    );
+    assert_eq!(counts.answers_stored, 3);
 }
 
 #[tokio::test]

@@ -102,12 +102,33 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The disk of the database is full.
+    #[error("{database}: its disk is full; make room there")]
+    Full {
+        /// The database.
+        database: String,
+    },
+    /// The database will never take what it was given, however often it is
+    /// asked: a value it cannot hold, or one that breaks a rule of its own.
+    #[error("the database refused what it was given when it {doing}")]
+    Refused {
+        /// What was being done, in the past tense: `stored an action`.
+        doing: &'static str,
+        /// The driver's error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
 }
 
 impl StoreError {
+    /// True when another try with the same values is bound to fail.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, StoreError::Refused { .. })
+    }
+
     /// True when there is no such row.
     pub fn is_not_found(&self) -> bool {
         matches!(self, StoreError::NotFound { .. })

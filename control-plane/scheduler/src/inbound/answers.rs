@@ -2,11 +2,12 @@
 
 use lapin::Channel;
 use mig_protocol::{Command, CommandStatus, Limits, ModuleResult, Time, read_document};
-use mig_store::{Answer, AnswerOutcome};
+use mig_store::{Answer, AnswerOutcome, StoreError};
 use serde_json::Value;
 
 use super::complaints::shown;
 use super::{Storing, acknowledge, consumer, excerpt, next_batch, persist};
+use crate::actions::causes;
 use crate::events::Kind;
 use crate::relay::{RESULTS, SessionError};
 use crate::start::Shared;
@@ -54,12 +55,20 @@ async fn consume_forever(
             }
         }
         if !answers.is_empty() {
-            let outcomes = persist(|| shared.store.finish_commands(&answers)).await;
+            let outcomes = persist(answers.len(), |part| {
+                shared.store.finish_commands(&answers[part])
+            })
+            .await;
             for ((answer, body), outcome) in answers.iter().zip(bodies).zip(outcomes) {
-                if matches!(outcome, AnswerOutcome::Stored { .. }) {
-                    shared.tell(Kind::CommandResults, body);
+                match outcome {
+                    Ok(outcome) => {
+                        if matches!(outcome, AnswerOutcome::Stored { .. }) {
+                            shared.tell(Kind::CommandResults, body);
+                        }
+                        report(shared, answer, outcome);
+                    }
+                    Err(error) => refused(shared, answer, body, &error).await,
                 }
-                report(shared, answer, outcome);
             }
         }
         acknowledge(&batch).await?;
@@ -159,6 +168,38 @@ fn replace_nul_in(value: &mut Value) {
 fn replace_nul_in_text(text: &mut String) {
     if text.contains('\0') {
         *text = text.replace('\0', "NULL");
+    }
+}
+
+/// The database will never take an answer: its command fails, and says why, so
+/// that nobody waits for what cannot come.
+async fn refused(shared: &Shared, answer: &Answer, body: &[u8], error: &StoreError) {
+    shared.counts.answers_unstorable.one();
+    tracing::error!(
+        command = answer.command.0,
+        "{} gave an answer that cannot be stored: {}; its command fails instead. It starts with \
+         `{}`.",
+        answer.queueloc,
+        causes(error),
+        excerpt(body)
+    );
+    let reason = "the agent answered, but the database does not take what it answered; the \
+                  scheduler's log says why";
+    let instead = Answer {
+        status: CommandStatus::Failed,
+        results: vec![ModuleResult::from_error(reason)],
+        ..answer.clone()
+    };
+    let write = |_| shared.store.finish_commands(std::slice::from_ref(&instead));
+    for outcome in persist(1, write).await {
+        match outcome {
+            Ok(outcome) => report(shared, &instead, outcome),
+            Err(error) => tracing::error!(
+                command = answer.command.0,
+                "The command cannot fail either: {}; it will expire.",
+                causes(&error)
+            ),
+        }
     }
 }
 

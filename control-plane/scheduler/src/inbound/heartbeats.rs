@@ -8,6 +8,7 @@ use mig_store::HeartbeatOutcome;
 
 use super::complaints::shown;
 use super::{Storing, acknowledge, consumer, excerpt, next_batch, persist};
+use crate::actions::causes;
 use crate::events::Kind;
 use crate::relay::{HEARTBEATS, SessionError};
 use crate::start::Shared;
@@ -76,12 +77,28 @@ async fn consume_forever(
             }
         }
         if !agents.is_empty() {
-            let outcomes = persist(|| shared.store.record_heartbeats(&agents, now)).await;
+            let outcomes = persist(agents.len(), |part| {
+                shared.store.record_heartbeats(&agents[part], now)
+            })
+            .await;
             for ((agent, body), outcome) in agents.iter().zip(bodies).zip(outcomes) {
-                if matches!(outcome, HeartbeatOutcome::New(_)) {
-                    shared.tell(Kind::AgentNew, body);
+                match outcome {
+                    Ok(outcome) => {
+                        if matches!(outcome, HeartbeatOutcome::New(_)) {
+                            shared.tell(Kind::AgentNew, body);
+                        }
+                        report(shared, agent, outcome);
+                    }
+                    Err(error) => {
+                        shared.counts.heartbeats_unstorable.one();
+                        tracing::error!(
+                            "A heartbeat of {} was dropped: {}; it starts with `{}`.",
+                            agent.queueloc,
+                            causes(&error),
+                            excerpt(body)
+                        );
+                    }
                 }
-                report(shared, agent, outcome);
             }
         }
         acknowledge(&batch).await?;

@@ -9,6 +9,7 @@ mod storing;
 
 pub(crate) use storing::Storing;
 
+use std::ops::Range;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
@@ -69,13 +70,46 @@ async fn acknowledge(batch: &[Delivery]) -> Result<(), SessionError> {
     Ok(())
 }
 
-/// Repeats a write to the store until it succeeds: what the relay delivered is
-/// not given up because the disk is full for a while.
-async fn persist<T, F: Future<Output = StoreResult<T>>>(mut write: impl FnMut() -> F) -> T {
+/// Stores what came together, `count` pieces of which `write` stores a part; an
+/// outcome for each. If the database refuses them, one by one: one that it will
+/// never take holds up nobody else.
+async fn persist<T, F>(
+    count: usize,
+    mut write: impl FnMut(Range<usize>) -> F,
+) -> Vec<StoreResult<T>>
+where
+    F: Future<Output = StoreResult<Vec<T>>>,
+{
+    let all = patiently(|| write(0..count)).await;
+    if count > 1 && all.is_err() {
+        let mut outcomes = Vec::with_capacity(count);
+        for place in 0..count {
+            let one = patiently(|| write(place..place + 1)).await;
+            outcomes.extend(each(one));
+        }
+        return outcomes;
+    }
+    each(all)
+}
+
+/// The outcomes by themselves, or that there are none.
+fn each<T>(outcomes: StoreResult<Vec<T>>) -> Vec<StoreResult<T>> {
+    match outcomes {
+        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    }
+}
+
+/// Repeats a write to the store until it succeeds or is refused for good: what
+/// the relay delivered is not given up because the disk is full for a while.
+async fn patiently<T, F: Future<Output = StoreResult<T>>>(
+    mut write: impl FnMut() -> F,
+) -> StoreResult<T> {
     let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30));
     loop {
         match write().await {
-            Ok(value) => return value,
+            Ok(value) => return Ok(value),
+            Err(error) if error.is_refused() => return Err(error),
             Err(error) => {
                 let pause = backoff.pause();
                 tracing::error!("{}; trying again in {pause:?}", causes(&error));

@@ -90,6 +90,13 @@ impl Failure {
                 database: database.to_owned(),
                 reason: describe(&error),
             },
+            Failure::Sql(error) if error.code() == Some(&SqlState::DISK_FULL) => StoreError::Full {
+                database: database.to_owned(),
+            },
+            Failure::Sql(error) if is_about_values(&error) => StoreError::Refused {
+                doing,
+                source: Box::new(Refusal::of(&error)),
+            },
             Failure::Sql(error) => StoreError::Database {
                 doing,
                 source: Box::new(Refusal::of(&error)),
@@ -166,6 +173,18 @@ pub(super) fn is_gone(error: &tokio_postgres::Error) -> bool {
         next = cause.source();
     }
     error.is_closed()
+}
+
+/// True when the server would refuse the same values at any other time too: data
+/// exceptions, broken constraints, and what is beyond the limits of the program.
+/// What it is short of is another class.
+fn is_about_values(error: &tokio_postgres::Error) -> bool {
+    let of = |class: &str| {
+        error
+            .code()
+            .is_some_and(|code| code.code().starts_with(class))
+    };
+    of("22") || of("23") || of("54")
 }
 
 impl From<tokio_postgres::Error> for Failure {

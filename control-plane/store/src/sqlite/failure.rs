@@ -31,6 +31,15 @@ impl Failure {
                     what: path.display().to_string(),
                     reason: error.to_string(),
                 },
+                Some(ErrorCode::DiskFull) => StoreError::Full {
+                    database: path.display().to_string(),
+                },
+                Some(
+                    ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch,
+                ) => StoreError::Refused {
+                    doing,
+                    source: Box::new(error),
+                },
                 _ => StoreError::Database {
                     doing,
                     source: Box::new(error),

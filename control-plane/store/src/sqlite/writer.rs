@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::failure::{Failure, Outcome};
@@ -131,6 +131,14 @@ fn serve(connection: &Connection, queue: &Receiver<Box<dyn Work>>) {
                 for piece in batch {
                     let failure = error.take().unwrap_or(rusqlite::Error::InvalidQuery);
                     piece.finish(Err(failure.into()));
+                }
+            }
+            (Err(rusqlite::Error::SqliteFailure(error, _)), _)
+                if error.code == ErrorCode::DiskFull =>
+            {
+                for piece in batch {
+                    let full = rusqlite::Error::SqliteFailure(error, None);
+                    piece.finish(Err(full.into()));
                 }
             }
             (Err(error), _) => {

@@ -210,3 +210,33 @@ async fn times_of_all_years_survive() {
         );
     }
 }
+
+/// A rule that the database has of its own, or a value that it cannot hold: who
+/// stores it knows that another try is in vain.
+#[tokio::test]
+async fn what_the_database_will_never_take_is_told_from_what_it_cannot_take_now() {
+    let Some(site) = Site::new().await else {
+        return;
+    };
+    let store = site.store().await;
+    let signer = investigator(&*store, "Ada", "aa").await;
+    let row = heard(&*store, &agent("a", "linux.a", 1), at(0)).await;
+    stored(&*store, &action(1, "one"), &[signer]).await;
+    started(&*store, 1, &[(10, row, "linux.a")]).await;
+    site.database
+        .sql("ALTER TABLE commands ADD CONSTRAINT picky CHECK (results::text NOT LIKE '%poison%')");
+    let mut reply = answer(10, "linux.a", at(5));
+    reply.results[0].elements = json!("poison");
+    let refused = store.finish_commands(&[reply]).await.unwrap_err();
+    assert!(refused.is_refused(), "{refused:?}");
+    // Whatever else is wrong may be right again in a while.
+    site.database.sql("ALTER TABLE outbox RENAME TO elsewhere");
+    let later = answer(10, "linux.a", at(5));
+    let failed = store
+        .finish_commands(std::slice::from_ref(&later))
+        .await
+        .unwrap_err();
+    assert!(!failed.is_refused(), "{failed:?}");
+    site.database.sql("ALTER TABLE elsewhere RENAME TO outbox");
+    store.finish_commands(&[later]).await.unwrap();
+}
