@@ -25,8 +25,9 @@ use agents::Agents;
 use engines::{Engines, StoredCommand};
 use processes::{Behaviour, Processes};
 
-/// Long enough for a loaded machine, short enough to notice.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+/// Long enough for a loaded machine: agents whose relay is away for long pause up
+/// to a minute between two attempts.
+pub const PATIENCE: Duration = Duration::from_secs(300);
 /// Between two looks at something that changes by itself.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Who asks.

@@ -382,6 +382,38 @@ mod tests {
             };
             assert!(as_expected, "{complaint}: {found}");
         }
+        let excuse = format!(
+            "the agent was interrupted while module '{MUST_NOT_RUN_TWICE}' ran, and it may not"
+        );
+        let interrupted = Stored {
+            results: json!([{"errors": [excuse]}]),
+            ..stored("failed", true, "")
+        };
+        assert!(interrupted.was_interrupted());
+        assert!(!stored("failed", true, "").was_interrupted());
+        let mut killed = done.clone();
+        killed.begin_life();
+        let mut again = killed.clone();
+        again.note(Event::ExecutedOnce);
+        let mut twice = done.clone();
+        twice.note(Event::Executed);
+        twice.note(Event::Executed);
+        for (seen, row, complaint) in [
+            (&killed, &interrupted, None),
+            (&done, &interrupted, Some("was interrupted, and was not")),
+            (&again, &interrupted, Some("ran twice and must not")),
+            (
+                &twice,
+                &stored("success", true, "linux.a"),
+                Some("without an interruption"),
+            ),
+        ] {
+            let found = disagreement(&agent(well, done.clone()), Some(seen), row);
+            match complaint {
+                None => assert_eq!(found, None),
+                Some(part) => assert!(found.is_some_and(|what| what.contains(part)), "{found:?}"),
+            }
+        }
         let foreign = Stored {
             queueloc: "linux.z".into(),
             ..stored("success", true, "linux.z")
