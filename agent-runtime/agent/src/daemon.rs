@@ -88,7 +88,7 @@ pub enum StartError {
 /// Everything that can fail before the agent is at work.
 pub struct Start {
     agent: Arc<Agent>,
-    endpoint: Endpoint,
+    relays: Vec<Endpoint>,
     refused: Vec<(String, String)>,
     resumed: Vec<Received>,
     /// Held for the life of the process.
@@ -109,14 +109,17 @@ impl Start {
         if settings.relay.is_empty() {
             return Err(StartError::NoConfiguration);
         }
-        let mut endpoint = Endpoint::new(
+        let mut relays = Endpoint::all(
             &settings.relay,
-            settings.certificates.clone(),
+            settings.certificates.as_ref(),
             &settings.proxies,
             settings.heartbeat.as_secs(),
         )?;
         if settings.certificate_login {
-            endpoint = endpoint.with_certificate_login()?;
+            relays = relays
+                .into_iter()
+                .map(Endpoint::with_certificate_login)
+                .collect::<Result<_, _>>()?;
         }
         let identity = identity::load_or_create(&settings.run_directory)?;
         let lock = take_lock(&settings.run_directory)?;
@@ -172,7 +175,7 @@ impl Start {
         let resumed = open.into_iter().map(|open| agent.resume(open)).collect();
         Ok(Self {
             agent,
-            endpoint,
+            relays,
             refused,
             resumed,
             _lock: lock,
@@ -230,7 +233,7 @@ impl Start {
         let settling = Arc::clone(&agent);
         tokio::spawn(async move { settling.settle().await });
         tokio::spawn(keep_counts(Arc::clone(&agent)));
-        let mut relay = tokio::spawn(work(Arc::clone(&agent), self.endpoint, hangup));
+        let mut relay = tokio::spawn(work(Arc::clone(&agent), self.relays, hangup));
         let whole = checkin_limit(&agent);
         let mut checked_in = Ok(());
         let reason = tokio::select! {
@@ -277,7 +280,11 @@ impl Start {
 /// Everything that goes over the network. First the network is asked about this
 /// host, so that heartbeats begin with what lasts; that takes its time where
 /// proxies are slow, and stopping does not wait for it.
-async fn work(agent: Arc<Agent>, endpoint: Endpoint, hangup: Signal) -> Result<Ended, RelayError> {
+async fn work(
+    agent: Arc<Agent>,
+    relays: Vec<Endpoint>,
+    hangup: Signal,
+) -> Result<Ended, RelayError> {
     tokio::select! {
         () = agent.ask_network() => {}
         () = agent.until_stopping() => return Ok(Ended::Stopped),
@@ -301,7 +308,7 @@ async fn work(agent: Arc<Agent>, endpoint: Endpoint, hangup: Signal) -> Result<E
             tokio::spawn(heartbeat::post(Arc::clone(&agent)));
         }
     }
-    relay::run(agent, endpoint).await
+    relay::run(agent, relays).await
 }
 
 /// Looks at the configuration files of the persistent modules at once, in every

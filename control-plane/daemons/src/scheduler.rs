@@ -77,7 +77,9 @@ fn run(config: &Path) -> Result<(), StartError> {
 
 async fn work(settings: SchedulerSettings) -> Result<(), StartError> {
     let mut ending = Ending::listen()?;
-    let mut config = SchedulerConfig::new(relay(&settings.mq)?);
+    let relay = relay(&settings.mq)?;
+    let places = relay.shown_places();
+    let mut config = SchedulerConfig::new(relay);
     config.agent_timeout = settings.agent_timeout;
     config.heartbeat_frequency = settings.heartbeat_frequency;
     config.periodic = settings.periodic;
@@ -100,7 +102,7 @@ async fn work(settings: SchedulerSettings) -> Result<(), StartError> {
     // A relay that is not there yet is waited for; the log says what is wrong.
     tokio::select! {
         () = scheduler.reached() => {
-            life::say_ready(NAME, format_args!("relay {}:{}", settings.mq.host, settings.mq.port));
+            life::say_ready(NAME, format_args!("relay {places}"));
             ending.told().await;
         }
         () = ending.told() => {}

@@ -105,7 +105,9 @@ pub struct UnknownQueueKind(pub String);
 /// Where the relay is and how to log in.
 #[derive(Clone)]
 pub struct RelayAccess {
-    /// Host name or address; with TLS the name in the relay's certificate.
+    /// Host name or address; with TLS the name in the relay's certificate. The
+    /// nodes of a cluster are separated by commas, each with `:PORT` where its port
+    /// is not that of the others; the first one that can be used is.
     pub host: String,
     /// TCP port.
     pub port: u16,
@@ -126,11 +128,7 @@ pub struct RelayAccess {
 impl fmt::Debug for RelayAccess {
     /// Without the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}@{}:{}/{}",
-            self.user, self.host, self.port, self.vhost
-        )
+        write!(f, "{}@{}/{}", self.user, self.shown_places(), self.vhost)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mig_config::{ConfigError, Configuration, Kind, LOGGING, Section, key};
 use mig_logging::LoggingError;
-use mig_scheduler::{RelayAccess, RelayTls};
+use mig_scheduler::{RelayAccess, RelayTls, places};
 use ureq::tls::Certificate;
 
 use crate::trust;
@@ -223,13 +223,16 @@ impl Reader {
         let timeout = timeout
             .unwrap_or(LONGEST_SILENCE)
             .clamp(Duration::from_secs(1), LONGEST_SILENCE);
+        let host = required("host")?;
+        let port = match self.port("mq")? {
+            Some(port) => port,
+            None if tls.is_some() => 5671,
+            None => 5672,
+        };
+        places(&host, port).map_err(|problem| self.wrong("mq", "host", problem.to_string()))?;
         Ok(RelayAccess {
-            host: required("host")?,
-            port: match self.port("mq")? {
-                Some(port) => port,
-                None if tls.is_some() => 5671,
-                None => 5672,
-            },
+            host,
+            port,
             vhost: self.0.text("mq", "vhost").unwrap_or("mig").to_owned(),
             user: required("user")?,
             password: required("pass")?,

@@ -69,8 +69,29 @@ impl Queue {
     }
 }
 
+/// Tries the relays one after the other, each agent beginning with another one, so
+/// that they share the agents.
+pub(super) async fn open_any<'a>(
+    relays: &'a [Endpoint],
+    queue: &Queue,
+) -> Result<(&'a Endpoint, Link), RelayError> {
+    let random = getrandom::u32().map_or(0, |number| number as usize);
+    let (before, after) = relays.split_at(random % relays.len().max(1));
+    let mut failures = Vec::new();
+    for endpoint in after.iter().chain(before) {
+        match open(endpoint, queue).await {
+            Ok(link) => return Ok((endpoint, link)),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    Err(match failures.pop() {
+        Some(failure) if failures.is_empty() => failure,
+        last => RelayError::NoneOf(failures.into_iter().chain(last).collect()),
+    })
+}
+
 /// Tries the proxies in order, then the direct way; the first that works wins.
-pub(super) async fn open(endpoint: &Endpoint, queue: &Queue) -> Result<Link, RelayError> {
+async fn open(endpoint: &Endpoint, queue: &Queue) -> Result<Link, RelayError> {
     let mut failures = Vec::new();
     for proxy in &endpoint.ways {
         match open_through(endpoint, proxy.as_ref(), queue).await {

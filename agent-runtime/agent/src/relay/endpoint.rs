@@ -22,7 +22,8 @@ const MAX_HEARTBEAT: u64 = 120;
 pub enum EndpointError {
     /// Not a URL of a relay. The URL is not shown, it holds a password.
     #[error(
-        "`relay` in [agent] is not an address such as amqps://user:password@host:5671/vhost: {0}"
+        "`relay` in [agent] is not an address such as amqps://user:password@host:5671/vhost, or \
+         several of them separated by commas: {0}"
     )]
     Url(String),
     /// TLS without certificates.
@@ -94,7 +95,38 @@ impl Certificates {
     }
 }
 
+/// The addresses in the value of `relay`: one, or several separated by commas. A
+/// comma within an address, as in a password, separates nothing.
+pub fn addresses(relay: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(relay);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = text.match_indices(',').map(|(at, _)| at).find(|at| {
+            let next = text[at + 1..].trim_start();
+            next.starts_with("amqp://") || next.starts_with("amqps://")
+        });
+        rest = end.map(|at| &text[at + 1..]);
+        Some(text[..end.unwrap_or(text.len())].trim())
+    })
+}
+
 impl Endpoint {
+    /// Understands each of the [`addresses`] in `relay`, as [`Endpoint::new`]
+    /// does one.
+    ///
+    /// # Errors
+    /// One of them cannot be used.
+    pub fn all(
+        relay: &str,
+        certificates: Option<&Certificates>,
+        proxies: &[Proxy],
+        heartbeat: u64,
+    ) -> Result<Vec<Self>, EndpointError> {
+        addresses(relay)
+            .map(|address| Self::new(address, certificates.cloned(), proxies, heartbeat))
+            .collect()
+    }
+
     /// Understands the settings. `heartbeat` is the agent's period in seconds.
     ///
     /// # Errors
@@ -223,6 +255,30 @@ mod tests {
                 "{message}"
             );
         }
+    }
+
+    #[test]
+    fn several_addresses_are_told_apart_and_commas_within_one_are_left_alone() {
+        for (relay, expected) in [
+            ("amqp://u:p@h/", vec!["amqp://u:p@h/"]),
+            ("amqp://u:a,b@h/", vec!["amqp://u:a,b@h/"]),
+            (
+                " amqp://u:p@a:1/m ,\tamqps://u:p,@b:2/m,amqp://c",
+                vec!["amqp://u:p@a:1/m", "amqps://u:p,@b:2/m", "amqp://c"],
+            ),
+            ("", vec![""]),
+        ] {
+            assert_eq!(addresses(relay).collect::<Vec<_>>(), expected, "{relay}");
+        }
+        let places = |relay| -> Result<Vec<_>, _> {
+            let all = Endpoint::all(relay, None, &[], 300)?;
+            Ok::<_, EndpointError>(all.iter().map(Endpoint::place).collect())
+        };
+        assert_eq!(
+            places("amqp://a:1/m, amqp://b/m").unwrap(),
+            ["a:1", "b:5672"]
+        );
+        assert!(places("amqp://a/m, amqps://b/m").is_err());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use thiserror::Error;
 use crate::agent::Agent;
 use crate::proxy::TunnelError;
 pub use backoff::Backoff;
-pub use endpoint::{Certificates, Endpoint, EndpointError};
+pub use endpoint::{Certificates, Endpoint, EndpointError, addresses};
 
 /// Why there is no connection, or no longer one.
 #[derive(Debug, Error)]
@@ -28,6 +28,9 @@ pub enum RelayError {
         /// One reason per way.
         reasons: String,
     },
+    /// None of several relays can be used.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    NoneOf(Vec<RelayError>),
     /// The network said no.
     #[error("{place}: {source}")]
     Network {
@@ -83,12 +86,14 @@ pub enum Ended {
     Idle,
 }
 
-/// Keeps a connection up until the agent stops. A lost one is opened again
-/// after a pause that grows; nothing else of the agent is disturbed by that.
+/// Keeps a connection to one of the relays up until the agent stops. A lost one is
+/// opened again after a pause that grows; nothing else of the agent is disturbed by
+/// that. Relays that are named together are the nodes of a cluster: each can take
+/// the place of any other.
 ///
 /// # Errors
 /// In check-in mode only, when there is nothing to try again for.
-pub async fn run(agent: Arc<Agent>, endpoint: Endpoint) -> Result<Ended, RelayError> {
+pub async fn run(agent: Arc<Agent>, relays: Vec<Endpoint>) -> Result<Ended, RelayError> {
     let mut backoff = Backoff::default();
     let mut reached = false;
     let queue = connect::Queue {
@@ -98,11 +103,11 @@ pub async fn run(agent: Arc<Agent>, endpoint: Endpoint) -> Result<Ended, RelayEr
     loop {
         // A failure may take its time; stopping does not wait for it.
         let opened = tokio::select! {
-            opened = connect::open(&endpoint, &queue) => opened,
+            opened = connect::open_any(&relays, &queue) => opened,
             () = agent.until_stopping() => return Ok(Ended::Stopped),
         };
         let error = match opened {
-            Ok(link) => {
+            Ok((endpoint, link)) => {
                 backoff.succeeded();
                 reached = true;
                 tracing::info!("connected to the relay {}", endpoint.place());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Settings;
 use crate::proxy::Proxy;
+use crate::relay::addresses;
 
 impl Settings {
     /// What `-S` prints, one setting per line. The relay's password is not
@@ -19,7 +20,7 @@ impl Settings {
             ("EXTRAPRIVACYMODE", self.privacy.to_string()),
             ("SPAWNPERSISTENT", self.spawn_persistent.to_string()),
             ("REFRESHENV", go_duration(self.refresh)),
-            ("AMQPBROKER", without_password(&self.relay)),
+            ("AMQPBROKER", without_passwords(&self.relay)),
             ("APIURL", self.api.clone()),
             ("PROXIES", format!("[{}]", self.proxy_places().join(" "))),
             ("SOCKET", socket),
@@ -116,6 +117,11 @@ impl Settings {
 }
 
 /// A URL with its password blotted out.
+fn without_passwords(relay: &str) -> String {
+    let shown: Vec<_> = addresses(relay).map(without_password).collect();
+    shown.join(", ")
+}
+
 fn without_password(url: &str) -> String {
     match url::Url::parse(url) {
         Ok(mut parsed) if parsed.password().is_some() => {
@@ -178,6 +184,13 @@ mod tests {
             lines.contains("AMQPBROKER         : amqps://agent:***@relay.example.net:5671/mig\n"),
             "{lines}"
         );
+        let several = Settings {
+            relay: "amqp://u:hunter2@a/m, amqps://u:sesame,@b/m".into(),
+            ..Settings::default()
+        };
+        let lines = several.to_lines();
+        let shown = "AMQPBROKER         : amqp://u:***@a/m, amqps://u:***@b/m\n";
+        assert!(lines.contains(shown), "{lines}");
         assert!(lines.starts_with("ISIMMORTAL         : true\n"), "{lines}");
         assert!(lines.contains("REFRESHENV         : 5m0s\n"), "{lines}");
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mig_scheduler::{QueueKind, UnknownQueueKind};
+use mig_scheduler::{QueueKind, UnknownQueueKind, places};
 use mig_store::PostgresAccess;
 
 use super::reader::Reader;
@@ -84,9 +84,9 @@ pub struct SchedulerSettings {
 /// `[mq]`.
 #[derive(Debug)]
 pub struct Mq {
-    /// Host name or address.
+    /// Host name or address, or several separated by commas.
     pub host: String,
-    /// TCP port.
+    /// TCP port of those that name none.
     pub port: u16,
     /// User.
     pub user: String,
@@ -173,13 +173,17 @@ impl Mq {
                 file.wrong("mq", "queues", problem.to_string())
             })?,
         };
+        let host = required("host")?;
+        let port = match file.port("mq", "port")? {
+            Some(port) => port,
+            None if tls.is_some() => 5671,
+            None => 5672,
+        };
+        // Said now, not when it is connected to.
+        places(&host, port).map_err(|problem| file.wrong("mq", "host", problem.to_string()))?;
         Ok(Mq {
-            host: required("host")?,
-            port: match file.port("mq", "port")? {
-                Some(port) => port,
-                None if tls.is_some() => 5671,
-                None => 5672,
-            },
+            host,
+            port,
             user: required("user")?,
             password: required("pass")?,
             vhost: file.text("mq", "vhost").unwrap_or("mig").to_owned(),

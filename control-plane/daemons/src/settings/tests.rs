@@ -224,6 +224,10 @@ fn each_mistake_is_one_line_that_names_file_and_key() {
             "scheduler.cfg: [mq] port: 70000",
         ),
         (
+            both.replace("host = relay", "host = relay, other:x"),
+            "scheduler.cfg: [mq] host: `other:x` is no host",
+        ),
+        (
             format!("{both}queues = big\n"),
             "scheduler.cfg: [mq] queues: `big`",
         ),

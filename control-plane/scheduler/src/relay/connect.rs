@@ -14,14 +14,44 @@ use tokio::net::TcpStream;
 
 use super::SessionError;
 use crate::config::RelayAccess;
+use crate::places::Place;
 
 /// Frames no larger than this: the client keeps buffers of many frames.
 const FRAME_MAX: u32 = 64 * 1024;
+/// How long one of several nodes may take to accept a connection.
+const REACHING: Duration = Duration::from_secs(5);
 /// How long leaving may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One attempt to connect and log in; the relay shows `name` to its operators.
+/// Connects and logs in at the first node that can be used; the relay shows `name`
+/// to its operators.
 pub(crate) async fn connect(access: &RelayAccess, name: &str) -> Result<Connection, SessionError> {
+    let places = access.places()?;
+    // A node that says nothing must not keep us from the next one for long.
+    let reaching = match places.len() {
+        1 => access.timeout,
+        _ => access.timeout.min(REACHING),
+    };
+    let mut failures = Vec::new();
+    for place in places {
+        match connect_to(access, &place, reaching, name).await {
+            Ok(connection) => return Ok(connection),
+            Err(failure) => failures.push((place, failure)),
+        }
+    }
+    Err(match failures.pop() {
+        Some((_, failure)) if failures.is_empty() => failure,
+        last => SessionError::NoneOf(failures.into_iter().chain(last).collect()),
+    })
+}
+
+/// One attempt.
+async fn connect_to(
+    access: &RelayAccess,
+    place: &Place,
+    reaching: Duration,
+    name: &str,
+) -> Result<Connection, SessionError> {
     let uri = AMQPUri {
         scheme: if access.tls.is_some() {
             AMQPScheme::AMQPS
@@ -33,8 +63,8 @@ pub(crate) async fn connect(access: &RelayAccess, name: &str) -> Result<Connecti
                 username: access.user.clone(),
                 password: access.password.clone(),
             },
-            host: access.host.clone(),
-            port: access.port,
+            host: place.host.clone(),
+            port: place.port,
         },
         vhost: access.vhost.clone(),
         query: AMQPQueryString {
@@ -64,7 +94,7 @@ pub(crate) async fn connect(access: &RelayAccess, name: &str) -> Result<Connecti
         async move |uri, _| {
             let AMQPAuthority { host, port, .. } = &uri.authority;
             let reached = TcpStream::connect((host.as_str(), *port));
-            let stream = tokio::time::timeout(limit, reached)
+            let stream = tokio::time::timeout(reaching, reached)
                 .await
                 .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
             stream.set_nodelay(true)?;

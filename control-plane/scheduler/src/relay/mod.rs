@@ -19,6 +19,7 @@ use crate::actions::causes;
 use crate::backoff::Backoff;
 use crate::config::{QueueKind, RelayAccess};
 use crate::inbound::{self, Storing};
+use crate::places::{NoPlace, Place};
 use crate::start::Shared;
 
 pub(crate) use topology::{HEARTBEATS, RESULTS, TO_AGENTS, agent_queue};
@@ -32,6 +33,12 @@ pub(crate) enum SessionError {
     /// The relay or the network.
     #[error("relay")]
     Relay(#[from] lapin::Error),
+    /// `host` cannot be understood.
+    #[error(transparent)]
+    Place(#[from] NoPlace),
+    /// None of several nodes can be used.
+    #[error("{}", .0.iter().map(|(place, error)| format!("{place}: {}", causes(error))).collect::<Vec<_>>().join("; "))]
+    NoneOf(Vec<(Place, SessionError)>),
     /// Connecting took too long.
     #[error("the relay did not answer within {0:?}")]
     Slow(Duration),
