@@ -24,12 +24,17 @@ const FILES: &[&str] = &[
     "/etc/ld.so.cache",
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/tls/certs/ca-bundle.trust.crt",
 ];
+
+/// Directories of certificates, in which some administrators keep keys as well.
+const CERTIFICATES: &[&str] = &["/etc/ssl/certs", "/etc/pki/tls/certs"];
 
 /// Directories that hold nothing but the like, and libraries.
 const DIRECTORIES: &[&str] = &[
-    "/etc/ssl/certs",
-    "/etc/pki/tls/certs",
     "/etc/pki/ca-trust/extracted",
     "/usr/share/ca-certificates",
     "/usr/local/share/ca-certificates",
@@ -49,9 +54,24 @@ pub(crate) fn paths(profile: &Profile, named: Vec<String>) -> Vec<String> {
     }
     let mut paths = named;
     if profile.network {
-        paths.extend([FILES, DIRECTORIES].concat().into_iter().map(str::to_owned));
+        let public = CERTIFICATES.iter().filter(|path| is_public(path));
+        let all = FILES.iter().chain(DIRECTORIES).chain(public);
+        paths.extend(all.map(|&path| path.to_owned()));
     }
     paths
+}
+
+/// Whether everybody may read everything in a directory: what not everybody may
+/// is a secret, and a worker that runs as root could read it.
+fn is_public(directory: &str) -> bool {
+    let Ok(mut entries) = std::fs::read_dir(directory) else {
+        return false;
+    };
+    entries.all(|entry| {
+        let target = entry.and_then(|entry| std::fs::metadata(entry.path()));
+        // A link to nothing shows nothing.
+        target.map_or(true, |metadata| metadata.mode() & 0o004 != 0)
+    })
 }
 
 /// Which files were where when a worker started. It sees those, by whatever name,
@@ -88,6 +108,8 @@ fn identity(path: &str) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn only_who_reads_single_files_gets_a_list() {
@@ -112,6 +134,23 @@ mod tests {
         for path in paths_of(&network) {
             assert!(!["/etc", "/run", "/", "/etc/ssl", "/etc/mig"].contains(&path.as_str()));
         }
+    }
+
+    #[test]
+    fn a_directory_with_a_secret_in_it_is_not_public() {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let path = directory.path().to_str().expect("UTF-8");
+        let write = |name: &str, mode| {
+            let file = directory.path().join(name);
+            std::fs::write(&file, "a certificate").expect("write");
+            std::fs::set_permissions(&file, Permissions::from_mode(mode)).expect("mode");
+        };
+        write("ca.pem", 0o644);
+        std::os::unix::fs::symlink("gone", directory.path().join("link")).expect("link");
+        assert!(is_public(path));
+        write("localhost.pem", 0o600);
+        assert!(!is_public(path));
+        assert!(!is_public(&format!("{path}/ca.pem")) && !is_public(&format!("{path}/gone")));
     }
 
     #[test]
