@@ -79,7 +79,9 @@ pub fn run(label: &str, seed: u64, engines: impl Engines) {
             deck.shuffle(&mut random);
         }
         let struck = deck.split_off(deck.len() - count);
-        points += one_round(&mut fleet, &mut account, round, usual, &struck, &mut random);
+        let hit = one_round(&mut fleet, &mut account, round, usual, &struck, &mut random);
+        points += hit;
+        println!("{label}: round {round}: {struck:?} killed, {hit} actions hit, {points} in all");
         for part in struck {
             *kills.entry(part).or_insert(0) += 1;
         }
