@@ -39,6 +39,10 @@ const FOR_TESTS: &[Package] = &[
         evidence: "/usr/bin/openssl",
     },
     Package {
+        name: "curl",
+        evidence: "/usr/bin/curl",
+    },
+    Package {
         name: "openssh-client",
         evidence: "/usr/bin/ssh-keygen",
     },

@@ -26,11 +26,40 @@ fn each_page_is_on_a_way_or_is_linked_from_the_contents() {
             ways.contains(name) || !text.contains("```"),
             "{name} has blocks, and is on no way"
         );
-        for way in [Way::Embedded, Way::Large] {
-            // It refuses what it does not know.
-            let _ = pages::blocks(name, &text, way);
+        if let Err(problem) = pages::blocks(name, &text, Way::Large) {
+            panic!("{problem}");
         }
     }
+}
+
+#[test]
+fn what_could_not_be_executed_or_compared_is_refused() {
+    let refused = [
+        ("a language without a meaning", "```bash\ntrue\n```\n"),
+        ("a block that is only indented", "    rm -r /\n"),
+        ("a fence that is indented", "  ```sh\ntrue\n  ```\n"),
+        ("a block without end", "```sh\ntrue\n"),
+        ("a file without a name", "Here:\n\n```ini\nkey = 1\n```\n"),
+        (
+            "a file of two names",
+            "`/a` or `/b`:\n\n```ini\nkey = 1\n```\n",
+        ),
+        ("output of nothing", "```text\nhello\n```\n"),
+    ];
+    for (what, text) in refused {
+        let read = pages::blocks("page", text, Way::Large);
+        assert!(read.is_err(), "{what}: {read:?}");
+    }
+    let expected = ["one … three".to_owned(), "four".to_owned()];
+    assert_eq!(pages::missing("one two three\nfour\n", &expected), None);
+    assert_eq!(
+        pages::missing("four\none two three\n", &expected),
+        Some("four")
+    );
+    assert_eq!(
+        pages::missing("three one\nfour\n", &expected),
+        Some("one … three")
+    );
 }
 
 #[test]

@@ -88,84 +88,80 @@ pub fn read(page: &str) -> String {
 }
 
 /// What a page has to do on a way.
-pub fn blocks(page: &str, text: &str, way: Way) -> Vec<Block> {
-    all_blocks(page, text)
-        .into_iter()
-        .filter(|(heading, _)| way.covers(heading))
-        .map(|(_, block)| block)
-        .collect()
+///
+/// # Errors
+/// When a block of the page, on any way, is none that can be executed, written or
+/// compared.
+pub fn blocks(page: &str, text: &str, way: Way) -> Result<Vec<Block>, String> {
+    let all = all_blocks(page, text)?.into_iter();
+    let covered = all.filter(|(heading, _)| way.covers(heading));
+    Ok(covered.map(|(_, block)| block).collect())
 }
 
 /// All that a page has to do, with the headings that it stands under.
-///
-/// # Panics
-/// When a block is none that can be executed, written or compared.
-fn all_blocks(page: &str, text: &str) -> Vec<(String, Block)> {
+fn all_blocks(page: &str, text: &str) -> Result<Vec<(String, Block)>, String> {
     let mut blocks: Vec<(String, Block)> = Vec::new();
     let (mut heading, mut before) = (String::new(), String::new());
     let mut lines = text.lines().enumerate();
     while let Some((number, line)) = lines.next() {
+        let place = format!("{page}:{}", number + 1);
         if line.starts_with('#') {
-            line.clone_into(&mut heading);
+            heading = line.to_lowercase();
         }
         let Some(fence) = line.strip_prefix("```") else {
-            assert!(
-                !line.trim_start().starts_with("```") && !line.starts_with("    "),
-                "{page}:{}: a block that is not at the beginning of its line",
-                number + 1
-            );
+            if line.trim_start().starts_with("```") || line.starts_with("    ") {
+                return Err(format!("{place}: a block that does not begin its line"));
+            }
             if !line.trim().is_empty() {
                 line.clone_into(&mut before);
             }
             continue;
         };
-        let place = format!("{page}:{}", number + 1);
-        let mut body = String::new();
+        let mut text = String::new();
         loop {
-            let (_, line) = lines
-                .next()
-                .unwrap_or_else(|| panic!("{place}: a block without end"));
-            if line == "```" {
-                break;
+            match lines.next() {
+                Some((_, "```")) => break,
+                Some((_, line)) => text.extend([line, "\n"]),
+                None => return Err(format!("{place}: a block without end")),
             }
-            body.push_str(line);
-            body.push('\n');
         }
         let kind = match fence {
             "sh" | "sh repeat" => Kind::Commands {
                 repeat: fence == "sh repeat",
                 output: Vec::new(),
             },
-            "ini" | "json" | "erlang" => Kind::File(file_in(&before, &place)),
+            "ini" | "json" | "erlang" => Kind::File(file_in(&before, &place)?),
             "text" => {
-                let last = blocks.last_mut().map(|(_, block)| &mut block.kind);
-                let Some(Kind::Commands { output, .. }) = last else {
-                    panic!("{place}: no commands before this output");
-                };
-                assert!(output.is_empty(), "{place}: a second output");
-                output.extend(body.lines().map(str::to_owned));
+                match blocks.last_mut().map(|(_, block)| &mut block.kind) {
+                    Some(Kind::Commands { output, .. }) if output.is_empty() => {
+                        output.extend(text.lines().map(str::to_owned));
+                    }
+                    _ => return Err(format!("{place}: output of nothing")),
+                }
                 continue;
             }
-            other => panic!("{place}: `{other}` is no kind of block that the test knows"),
+            other => return Err(format!("{place}: nobody knows what `{other}` is")),
         };
         let block = Block {
             place,
-            second: heading.to_lowercase().contains("on the second machine"),
+            second: heading.contains("on the second machine"),
             kind,
-            text: body,
+            text,
         };
-        blocks.push((heading.to_lowercase(), block));
+        blocks.push((heading.clone(), block));
     }
-    blocks
+    Ok(blocks)
 }
 
 /// The path that the line before a file names.
-fn file_in(line: &str, place: &str) -> String {
+fn file_in(line: &str, place: &str) -> Result<String, String> {
     let named = line.split('`').skip(1).step_by(2);
     let mut paths = named.filter(|name| name.starts_with(['/', '~']));
     match (paths.next(), paths.next(), line.ends_with(':')) {
-        (Some(path), None, true) => path.to_owned(),
-        _ => panic!("{place}: the line before this file names one path and ends with a colon"),
+        (Some(path), None, true) => Ok(path.to_owned()),
+        _ => Err(format!(
+            "{place}: the line before a file names one path and ends with a colon"
+        )),
     }
 }
 

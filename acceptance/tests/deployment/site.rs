@@ -32,7 +32,8 @@ fn follow(way: Way) {
     let siem = Siem::start(&first);
     let mut second = None;
     for page in pages::of(way) {
-        for block in pages::blocks(&page, &pages::read(&page), way) {
+        let blocks = pages::blocks(&page, &pages::read(&page), way);
+        for block in blocks.unwrap_or_else(|problem| panic!("{problem}")) {
             let began = Instant::now();
             let machine = if block.second {
                 second.get_or_insert_with(|| {

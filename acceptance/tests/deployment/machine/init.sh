@@ -40,6 +40,12 @@ done
 install -d -o postgres -g postgres -m 2775 "$root/run/postgresql"
 mkdir -p "$root/backups"
 rm -rf "$root"/etc/postgresql/*/* "$root/etc/mig" "$root"/etc/rabbitmq/*
+# Processors that wait busily would take time from the rest.
+quiet='+sbwt none +sbwtdcpu none +sbwtdio none'
+cat >"$root/etc/rabbitmq/rabbitmq-env.conf" <<ENV
+SERVER_ADDITIONAL_ERL_ARGS="$quiet"
+CTL_ERL_ARGS="$quiet"
+ENV
 # Names beyond these two machines are not known. Servers are on the first one, and
 # what there may be several of is on the other, too.
 cat >"$root/etc/hosts.new" <<HOSTS
@@ -60,7 +66,7 @@ mkdir "$root/privilege"
 cp /usr/bin/setpriv "$root/privilege/setpriv"
 # It exists in here only.
 chmod 4755 "$root/privilege/setpriv"
-for wrapper in sudo systemctl apt-get; do
+for wrapper in sudo systemctl protect apt-get; do
     cp "$stage/$wrapper.sh" "$root/wrappers/$wrapper"
     chmod 755 "$root/wrappers/$wrapper"
 done

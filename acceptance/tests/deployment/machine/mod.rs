@@ -133,6 +133,7 @@ impl Machine {
             ("init.sh", include_str!("init.sh")),
             ("sudo.sh", include_str!("sudo.sh")),
             ("systemctl.sh", include_str!("systemctl.sh")),
+            ("protect.sh", include_str!("protect.sh")),
             ("apt-get.sh", include_str!("apt-get.sh")),
         ];
         for (name, text) in parts {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Starts and stops services from their unit files, as the service manager of a
-# machine with one does: user, environment, limits and capabilities are the unit's.
-# What else a unit asks for, for its protection, counts on real machines only.
+# machine with one does: user, environment, limits, capabilities and protection are
+# the unit's.
 set -eu
 
 fail() {
@@ -45,7 +45,12 @@ start() {
     usual=${usual:-1024}
     if [ "$most" != unlimited ] && [ "$usual" -gt "$most" ]; then usual=$most; fi
     directory=$(unit_value "$1" WorkingDirectory)
-    set -- "$1" setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups \
+    if [ "$(unit_value "$1" NoNewPrivileges)" = yes ]; then nnp=--no-new-privs; else nnp=; fi
+    # The file system as the unit wants it, seen by this service only.
+    set -- "$1" unshare --mount /mnt/wrappers/protect \
+        "$(unit_value "$1" ProtectSystem)" "$(unit_value "$1" ProtectHome)" \
+        "$(unit_value "$1" ReadWritePaths)" \
+        setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups $nnp \
         ${caps:+"--inh-caps=$caps" "--ambient-caps=$caps"} \
         env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         LC_ALL=C.UTF-8 USER="$user" LOGNAME="$user" \
