@@ -162,6 +162,7 @@ impl Committer {
         let mut due = std::mem::take(&mut self.due).into_iter().peekable();
         loop {
             let part = part(&mut due, self.retry.is_some());
+            self.room.writes(part.iter().map(Op::bytes).sum());
             let result = self.commit(&part).map_err(|error| error.to_string());
             // Publishers that hear of a refusal find the door shut already.
             self.room

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Asking the file system more often than that tells nothing new.
+/// Asking the file system more often than that tells nothing new, unless this
+/// part of what must be free was written meanwhile.
 const INTERVAL: Duration = Duration::from_millis(250);
+const PART: u64 = 8;
 
 /// Watches the file system of one file and raises the alarm.
 pub(super) struct Room {
@@ -15,6 +17,8 @@ pub(super) struct Room {
     least: u64,
     alarms: Arc<Alarms>,
     looked: Option<Instant>,
+    /// Bytes written since then.
+    written: u64,
     /// The last commit failed.
     failed: bool,
     short: bool,
@@ -27,6 +31,7 @@ impl Room {
             least,
             alarms,
             looked: None,
+            written: 0,
             failed: false,
             short: false,
         };
@@ -37,6 +42,11 @@ impl Room {
     /// Publishers wait at the moment.
     pub fn is_short(&self) -> bool {
         self.short || self.failed
+    }
+
+    /// Takes note of bytes that the next commit is to write.
+    pub fn writes(&mut self, bytes: usize) {
+        self.written = self.written.saturating_add(bytes as u64);
     }
 
     /// Takes note of a commit, or of an attempt.
@@ -59,10 +69,12 @@ impl Room {
     }
 
     fn look(&mut self) {
-        if self.least == 0 || self.looked.is_some_and(|at| at.elapsed() < INTERVAL) {
+        let recent = self.looked.is_some_and(|at| at.elapsed() < INTERVAL);
+        if self.least == 0 || recent && self.written < self.least / PART {
             return;
         }
         self.looked = Some(Instant::now());
+        self.written = 0;
         // A file system that does not tell is not taken for a full one.
         let Ok(known) = nix::sys::statvfs::statvfs(&self.path) else {
             return;
@@ -71,5 +83,25 @@ impl Room {
         let free =
             u64::from(known.blocks_available()).saturating_mul(u64::from(known.fragment_size()));
         self.short = free < self.least;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::Counters;
+
+    /// A fast publisher fills a small disk within the interval.
+    #[test]
+    fn after_much_was_written_it_looks_at_once() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let alarms = Alarms::new(Arc::new(Counters::default()));
+        let mut room = Room::new(directory.path().into(), 1, alarms);
+        assert!(!room.is_short());
+        room.committed(Ok(()));
+        room.least = 1 << 60;
+        room.writes(1 << 57);
+        room.committed(Ok(()));
+        assert!(room.is_short());
     }
 }

@@ -111,7 +111,7 @@ async fn another_mechanism_is_refused_with_503() {
 #[tokio::test]
 async fn a_silent_client_is_dropped_after_two_heartbeat_intervals() {
     let server = Server::start().await;
-    let mut raw = Raw::login(server.address(), 131_072, 1).await;
+    let mut raw = Raw::login(server.address(), 131_072, 2).await;
     let start = Instant::now();
     let mut beats = 0;
     while let Some(frame) = raw.any_frame().await {
@@ -119,17 +119,18 @@ async fn a_silent_client_is_dropped_after_two_heartbeat_intervals() {
         beats += 1;
     }
     let alive = start.elapsed();
-    assert!(beats >= 2, "two a second, got {beats} in {alive:?}");
-    assert!(alive >= Duration::from_millis(1900), "{alive:?}");
+    assert!(beats >= 2, "one a second, got {beats} in {alive:?}");
+    assert!(alive >= Duration::from_millis(3900), "{alive:?}");
     server.until("no connection", |s| s.connections == 0).await;
 }
 
 #[tokio::test]
 async fn a_client_that_sends_heartbeats_stays() {
     let server = Server::start().await;
-    let mut raw = Raw::login(server.address(), 131_072, 1).await;
-    // Ours come every half interval; each is answered.
-    for _ in 0..7 {
+    let mut raw = Raw::login(server.address(), 131_072, 2).await;
+    // Theirs come every half interval, so without the answers it would be over
+    // after the fourth.
+    for _ in 0..6 {
         assert_eq!(raw.any_frame().await, Some(AMQPFrame::Heartbeat));
         raw.send(&crate::raw::encode(&AMQPFrame::Heartbeat)).await;
     }
