@@ -193,7 +193,6 @@ impl Agent {
     ) {
         let status = overall(&endings);
         let (id, action) = (command.id, command.action.id);
-        tracing::info!(command = %id, action = %action, "ended with status {status}");
         let brief = Brief::of(&command);
         let (endings, results) = endings
             .into_iter()
@@ -212,6 +211,8 @@ impl Agent {
         self.owners_record().operations(&ending.entries(), true);
         drop(results);
         self.store(entry, answer);
+        // Only now: whoever reads it may rely on the result, whatever happens next.
+        tracing::info!(command = %id, action = %action, "ended with status {status}");
     }
 }
 
