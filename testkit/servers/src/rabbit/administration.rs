@@ -51,10 +51,13 @@ impl Rabbit {
     /// # Panics
     /// When the evaluation fails.
     pub fn eval(&self, expression: &str) -> String {
-        match self.call(self.running().ports, expression) {
-            Ok(value) => value,
-            Err(answer) => panic!("{expression}: {answer}"),
-        }
+        let mut answer = Err(String::new());
+        mig_testkit::wait_until("an evaluation in the broker", STARTING, || {
+            answer = self.call(self.running().ports, expression);
+            // Nothing was evaluated: a busy node does not greet in time.
+            !matches!(&answer, Err(why) if why.contains("failed to connect to node"))
+        });
+        answer.unwrap_or_else(|why| panic!("{expression}: {why}"))
     }
 
     /// Runs `rabbitmqctl` with these words and returns what it prints.
