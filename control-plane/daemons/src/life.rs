@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use mig_scheduler::Whitelist;
+use mig_scheduler::{KillKey, Whitelist};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::investigators::InvestigatorError;
@@ -37,6 +37,9 @@ pub enum StartError {
     /// The whitelist of agents.
     #[error(transparent)]
     Whitelist(#[from] mig_scheduler::WhitelistError),
+    /// The key that signs orders to end agents.
+    #[error(transparent)]
+    KillKey(#[from] mig_scheduler::KillKeyError),
     /// A task on investigators.
     #[error(transparent)]
     Investigator(#[from] InvestigatorError),
@@ -148,6 +151,11 @@ pub(crate) fn say_valid(file: &Path, warnings: &[String], notices: &[String]) {
         eprintln!("notice: {notice}");
     }
     println!("{}: the configuration is valid", file.display());
+}
+
+/// The key that signs orders to end agents, if the site wants that.
+pub(crate) fn kill_key(path: Option<&Path>) -> Result<Option<KillKey>, StartError> {
+    Ok(path.map(KillKey::open).transpose()?)
 }
 
 pub(crate) fn whitelist(path: Option<&Path>) -> Result<Option<Arc<Whitelist>>, StartError> {

@@ -59,6 +59,7 @@ pub fn main() -> ExitCode {
 fn check(config: &Path) -> Result<(), StartError> {
     let settings = SchedulerSettings::load(config)?;
     life::whitelist(settings.whitelist.as_deref())?;
+    life::kill_key(settings.kill_key.as_deref())?;
     relay(&settings.mq)?;
     life::say_valid(config, &settings.warnings, &settings.notices);
     Ok(())
@@ -88,6 +89,9 @@ async fn work(settings: SchedulerSettings) -> Result<(), StartError> {
     config.queues = settings.mq.queues;
     config.events = settings.mq.events.then(EventsConfig::default);
     config.log_commands = settings.log_commands;
+    config.detect_duplicates = settings.detect_duplicates;
+    config.kill_duplicates = life::kill_key(settings.kill_key.as_deref())?;
+    config.queue_cleanup = settings.queue_cleanup;
     config.sole = false;
     config.abandoned_after = settings.takeover;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mig_protocol::{Clock, Limits, SystemClock};
 
+use crate::duties::KillKey;
 use crate::events::EventsConfig;
 use crate::whitelist::Whitelist;
 
@@ -29,6 +30,16 @@ pub struct SchedulerConfig {
     pub queues: QueueKind,
     /// Agents whose heartbeats are accepted; `None` accepts all.
     pub whitelist: Option<Arc<Whitelist>>,
+    /// How long rows of statistics are kept.
+    pub statistics_kept: Duration,
+    /// Pause between two looks for queues of agents that were silent for as long,
+    /// which are deleted when nothing waits in them; `None` keeps all.
+    pub queue_cleanup: Option<Duration>,
+    /// Whether agents that share a queue are told of.
+    pub detect_duplicates: bool,
+    /// The key that signs orders to end all but the newest of them; `None` gives
+    /// no orders.
+    pub kill_duplicates: Option<KillKey>,
     /// One line of the log for each command.
     pub log_commands: bool,
     /// Events for workers, on the exchange `toworkers`; `None` for none.
@@ -58,6 +69,10 @@ impl SchedulerConfig {
             queues: QueueKind::Classic,
             whitelist: None,
             events: None,
+            statistics_kept: Duration::from_secs(400 * 86_400),
+            queue_cleanup: Some(Duration::from_secs(86_400)),
+            detect_duplicates: true,
+            kill_duplicates: None,
             log_commands: false,
             sole: true,
             abandoned_after: Duration::from_secs(60),

@@ -64,6 +64,12 @@ counts! {
     /// Lines of the log about answers and heartbeats that were left out because
     /// there were too many of them.
     complaints_left_out,
+    /// Times several agents were found on one queue.
+    duplicates_found,
+    /// Orders to end one of them.
+    agents_destroyed,
+    /// Queues of lost agents that are gone.
+    queues_deleted,
     /// Events the relay accepted, whether a worker wants them or not.
     events_published,
     /// Times the relay did not let this account publish events.

@@ -13,6 +13,7 @@ mod actions;
 mod backoff;
 mod config;
 mod counts;
+mod duties;
 mod events;
 mod inbound;
 mod periodic;
@@ -24,6 +25,7 @@ mod whitelist;
 
 pub use config::{QueueKind, RelayAccess, RelayTls, SchedulerConfig, UnknownQueueKind};
 pub use counts::CountsSnapshot;
+pub use duties::{KillKey, KillKeyError};
 pub use events::EventsConfig;
 pub use places::{NoPlace, Place, places};
 pub use reach::{RelayError, connect_to_relay};

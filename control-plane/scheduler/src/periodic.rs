@@ -1,5 +1,6 @@
 //! What has to be done from time to time: noticing silent agents, deleting what
-//! is kept no longer, reporting what was dropped.
+//! is kept no longer, reporting what was dropped, and the duties of one scheduler
+//! for all.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use mig_store::{AgeLimits, StoreResult};
 use tokio::sync::watch;
 
 use crate::actions::causes;
+use crate::duties::Duties;
 use crate::start::Shared;
 
 /// An agent is idle after this many silent heartbeat periods.
@@ -15,9 +17,15 @@ const IDLE_PERIODS: u32 = 5;
 /// Works until told to stop.
 pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     let mut reported = 0;
+    let mut duties = Duties::default();
     loop {
         if let Err(error) = look(&shared).await {
             tracing::error!("{}", causes(&error));
+        }
+        // A relay that says nothing must not keep anybody from stopping.
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = duties.round(&shared) => {}
         }
         let counts = shared.counts.snapshot();
         if counts.dropped() > reported {
@@ -60,6 +68,13 @@ async fn look(shared: &Shared) -> StoreResult<()> {
             "{} agents became idle, {} offline.",
             aged.idle,
             aged.offline
+        );
+    }
+    if aged.revived > 0 {
+        tracing::warn!(
+            "{} agents that were ordered to end live on and are the only ones of their queues; \
+             they are asked again.",
+            aged.revived
         );
     }
     if let Some(retention) = config.retention {

@@ -14,7 +14,7 @@ use mig_relay::{
     topology,
 };
 use mig_scheduler::{
-    EventsConfig, RelayAccess, Scheduler, SchedulerConfig, SchedulerHandle, Whitelist,
+    EventsConfig, KillKey, RelayAccess, Scheduler, SchedulerConfig, SchedulerHandle, Whitelist,
 };
 use mig_store::{Changes, SqliteStore, Store, Wake};
 use tokio::signal::unix::{SignalKind, signal};
@@ -48,6 +48,9 @@ pub enum StartError {
     /// The whitelist of agents.
     #[error(transparent)]
     Whitelist(#[from] mig_scheduler::WhitelistError),
+    /// The key that signs orders to end agents.
+    #[error(transparent)]
+    KillKey(#[from] mig_scheduler::KillKeyError),
     /// The scheduler did not reach the relay.
     #[error(
         "the scheduler could not log in to the relay within {CONNECT_TIMEOUT:?}; the log says why"
@@ -166,6 +169,10 @@ async fn start(settings: Settings) -> Result<Server, StartError> {
     scheduling.agent_timeout = settings.agents.timeout;
     scheduling.heartbeat_frequency = settings.agents.heartbeat_frequency;
     scheduling.periodic = settings.agents.periodic;
+    scheduling.detect_duplicates = settings.agents.detect_duplicates;
+    let kill_key = settings.agents.kill_key.as_deref();
+    scheduling.kill_duplicates = kill_key.map(KillKey::open).transpose()?;
+    scheduling.queue_cleanup = settings.agents.queue_cleanup;
     scheduling.retention = settings.retention;
     scheduling.whitelist.clone_from(&whitelist);
     // Events nobody may read are not worth the work.

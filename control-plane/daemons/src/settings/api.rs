@@ -84,8 +84,10 @@ impl ApiSettings {
                 file.0.file()
             ));
         }
+        let postgres = postgres::read(file)?;
+        warnings.extend(postgres::warning(file, &postgres));
         Ok(ApiSettings {
-            postgres: postgres::read(file)?,
+            postgres,
             listen: SocketAddr::new(ip, file.port("server", "port")?.unwrap_or(1664)),
             host: file.text("server", "host").map(str::to_owned),
             base_route: file

@@ -25,6 +25,8 @@ pub const SCHEDULER: &[Section] = &[
             key("detectmultiagents", Kind::Bool),
             key("killdupagents", Kind::Bool),
             key("logactions", Kind::Bool),
+            // Ours.
+            key("killkey", Kind::Path),
         ],
     },
     Section {

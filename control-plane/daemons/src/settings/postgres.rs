@@ -5,6 +5,19 @@ use mig_store::{PostgresAccess, SslMode};
 use super::SettingsError;
 use super::reader::Reader;
 
+/// What encryption alone is not.
+pub(super) fn warning(file: &Reader, access: &PostgresAccess) -> Option<String> {
+    let blind = access.sslmode == SslMode::Require && access.ca.is_none();
+    blind.then(|| {
+        format!(
+            "{}: [postgres] sslmode = require encrypts, but whoever answers at {} is taken for the \
+             database; write verify-full, and the authority's certificate as `ca`",
+            file.0.file(),
+            access.host
+        )
+    })
+}
+
 pub(super) fn read(file: &Reader) -> Result<PostgresAccess, SettingsError> {
     let required = |key| file.0.required("postgres", key).map(str::to_owned);
     let host = required("host")?;

@@ -36,16 +36,6 @@ const OBSOLETE: &[(&str, &str, &str)] = &[
         "there is no spool to clean; `retention` deletes old actions from the database",
     ),
     (
-        "periodic",
-        "queuescleanupfreq",
-        "queues of agents are not deleted",
-    ),
-    (
-        "agent",
-        "detectmultiagents",
-        "the dashboard always counts endpoints that run several agents",
-    ),
-    (
         "debug",
         "heartbeats",
         "[logging] level = debug shows everything",
@@ -67,6 +57,12 @@ pub struct SchedulerSettings {
     pub whitelist: Option<PathBuf>,
     /// Whether each command is logged.
     pub log_commands: bool,
+    /// Whether agents that share a queue are told of.
+    pub detect_duplicates: bool,
+    /// File with the key that signs orders to end all but one of them.
+    pub kill_key: Option<PathBuf>,
+    /// Pause between two looks for queues of agents that are gone.
+    pub queue_cleanup: Option<Duration>,
     /// Pause between looks for silent agents.
     pub periodic: Duration,
     /// Finished actions older than this are deleted; `None` keeps them.
@@ -128,20 +124,28 @@ impl SchedulerSettings {
     pub(super) fn read(file: &Reader) -> Result<SchedulerSettings, SettingsError> {
         let at_least_a_second = |time: Duration| time.max(Duration::from_secs(1));
         let mut warnings = Vec::new();
-        if file.bool("agent", "killdupagents", false) {
+        let kill = file.bool("agent", "killdupagents", false);
+        let kill_key = file.0.path("agent", "killkey").filter(|_| kill);
+        if kill && kill_key.is_none() {
             warnings.push(format!(
-                "{}: [agent] killdupagents has no effect: the scheduler holds no signing key, so \
-                 it cannot order agents to end",
+                "{}: [agent] killdupagents has no effect without killkey, the file with the \
+                 scheduler's signing key",
                 file.0.file()
             ));
         }
+        let postgres = postgres::read(file)?;
+        warnings.extend(postgres::warning(file, &postgres));
         Ok(SchedulerSettings {
-            postgres: postgres::read(file)?,
+            postgres,
             mq: Mq::read(file)?,
             agent_timeout: file.duration("agent", "timeout", 20 * 60),
             heartbeat_frequency: file.duration("agent", "heartbeatfreq", 5 * 60),
             whitelist: file.0.path("agent", "whitelist"),
             log_commands: file.bool("agent", "logactions", false),
+            detect_duplicates: file.bool("agent", "detectmultiagents", true),
+            kill_key,
+            queue_cleanup: Some(file.duration("periodic", "queuescleanupfreq", 24 * 60 * 60))
+                .filter(|pause| !pause.is_zero()),
             periodic: at_least_a_second(file.duration("periodic", "freq", 87)),
             retention: file
                 .0

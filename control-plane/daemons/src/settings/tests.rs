@@ -126,8 +126,6 @@ fn the_originals_scheduler_file_is_understood() {
         "[directories] spool",
         "[directories] tmp",
         "[periodic] deleteafter",
-        "[periodic] queuescleanupfreq",
-        "[agent] detectmultiagents",
         "[debug] heartbeats",
     ] {
         let about = |notice: &&String| notice.starts_with(&format!("scheduler.cfg: {key} has no"));
@@ -136,13 +134,56 @@ fn the_originals_scheduler_file_is_understood() {
             "{key}"
         );
     }
-    assert_eq!(settings.notices.len(), 7);
+    assert_eq!(settings.notices.len(), 5);
+    assert!(settings.detect_duplicates && settings.kill_key.is_none());
+    assert_eq!(settings.queue_cleanup, Some(Duration::from_secs(86_400)));
     let killing = ORIGINAL_SCHEDULER.replace("killdupagents = false", "killdupagents = true");
     let settings = scheduler(&killing).expect("a good file");
     assert!(
-        settings.warnings[0].contains("killdupagents"),
+        settings.warnings[0].contains("killdupagents has no effect without killkey"),
         "{:?}",
         settings.warnings
+    );
+    let with_key = "killdupagents = true\n    killkey = \"/etc/mig/kill.key\"";
+    let killing = ORIGINAL_SCHEDULER
+        .replace("killdupagents = false", with_key)
+        .replace("queuescleanupfreq = \"24h\"", "queuescleanupfreq = \"0s\"")
+        .replace("detectmultiagents = true", "detectmultiagents = false");
+    let settings = scheduler(&killing).expect("a good file");
+    assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+    assert_eq!(settings.kill_key, Some("/etc/mig/kill.key".into()));
+    assert!(!settings.detect_duplicates && settings.queue_cleanup.is_none());
+}
+
+#[test]
+fn encryption_to_nobody_known_is_warned_of() {
+    let blind = |text: &str| text.replace("sslmode = \"disable\"", "sslmode = \"require\"");
+    let known =
+        |text: &str| text.replace("\"require\"", "\"require\"\n    ca = \"/etc/mig/ca.crt\"");
+    let (one, other) = (blind(ORIGINAL_SCHEDULER), blind(ORIGINAL_API));
+    for warnings in [
+        scheduler(&one).expect("a good file").warnings,
+        api(&other).expect("a good file").warnings,
+    ] {
+        let [warning] = &warnings[..] else {
+            panic!("{warnings:?}");
+        };
+        assert!(
+            warning.contains("verify-full") && warning.contains("`ca`"),
+            "{warning}"
+        );
+    }
+    assert!(
+        scheduler(&known(&one))
+            .expect("a good file")
+            .warnings
+            .is_empty()
+    );
+    assert!(
+        api(&known(&other))
+            .expect("a good file")
+            .warnings
+            .is_empty()
     );
 }
 

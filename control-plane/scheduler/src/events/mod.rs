@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     CommandResults,
     /// This scheduler lives.
     SchedulerHeartbeat,
+    /// Several agents share a queue: which ones.
+    AgentDuplicates,
 }
 
 impl Kind {
@@ -46,6 +48,7 @@ impl Kind {
             Kind::AuthenticationFailure => "agent.authentication.failure",
             Kind::CommandResults => "command.results",
             Kind::SchedulerHeartbeat => "scheduler.heartbeat",
+            Kind::AgentDuplicates => "agent.duplicates",
         }
     }
 }

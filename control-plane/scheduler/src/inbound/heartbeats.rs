@@ -9,6 +9,7 @@ use mig_store::HeartbeatOutcome;
 use super::complaints::shown;
 use super::{Storing, acknowledge, consumer, excerpt, next_batch, persist};
 use crate::actions::causes;
+use crate::duties::news;
 use crate::events::Kind;
 use crate::relay::{HEARTBEATS, SessionError};
 use crate::start::Shared;
@@ -81,11 +82,12 @@ async fn consume_forever(
                 shared.store.record_heartbeats(&agents[part], now)
             })
             .await;
+            let mut new = Vec::new();
             for ((agent, body), outcome) in agents.iter().zip(bodies).zip(outcomes) {
                 match outcome {
                     Ok(outcome) => {
-                        if matches!(outcome, HeartbeatOutcome::New(_)) {
-                            shared.tell(Kind::AgentNew, body);
+                        if let HeartbeatOutcome::New(id) = outcome {
+                            new.push((id, body));
                         }
                         report(shared, agent, outcome);
                     }
@@ -100,6 +102,7 @@ async fn consume_forever(
                     }
                 }
             }
+            news::tell(shared, &new).await;
         }
         acknowledge(&batch).await?;
     }

@@ -5,6 +5,7 @@
 
 mod broker;
 mod fleet;
+mod lost;
 mod outages;
 mod queue_types;
 #[path = "../site/mod.rs"]

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod flaky;
+pub mod lost;
 
 use std::net::SocketAddr;
 use std::path::Path;

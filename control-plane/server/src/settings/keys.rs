@@ -54,11 +54,17 @@ pub const SECTIONS: &[Section] = &[
             key("heartbeatfreq", Kind::Duration),
             key("whitelist", Kind::Path),
             key("httpheartbeats", Kind::Bool),
+            key("detectmultiagents", Kind::Bool),
+            key("killdupagents", Kind::Bool),
+            key("killkey", Kind::Path),
         ],
     },
     Section {
         name: "periodic",
-        keys: &[key("freq", Kind::Duration)],
+        keys: &[
+            key("freq", Kind::Duration),
+            key("queuescleanupfreq", Kind::Duration),
+        ],
     },
     LOGGING,
 ];

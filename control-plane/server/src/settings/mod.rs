@@ -72,6 +72,12 @@ pub struct Agents {
     pub http_heartbeats: bool,
     /// Pause between looks for silent agents.
     pub periodic: Duration,
+    /// Whether agents that share a queue are told of.
+    pub detect_duplicates: bool,
+    /// File with the key that signs orders to end all but one of them.
+    pub kill_key: Option<PathBuf>,
+    /// Pause between two looks for queues of agents that are gone.
+    pub queue_cleanup: Option<Duration>,
 }
 
 /// Why the configuration is refused.
@@ -133,6 +139,15 @@ impl Settings {
                 file.0.file()
             ));
         }
+        let kill = file.0.bool("agent", "killdupagents").unwrap_or(false);
+        let kill_key = file.0.path("agent", "killkey").filter(|_| kill);
+        if kill && kill_key.is_none() {
+            warnings.push(format!(
+                "{}: [agent] killdupagents has no effect without killkey, the file with the \
+                 scheduler's signing key",
+                file.0.file()
+            ));
+        }
         Ok(Settings {
             server: Server::read(file)?,
             authentication: Authentication {
@@ -153,6 +168,10 @@ impl Settings {
                 periodic: file
                     .duration("periodic", "freq", 87)
                     .max(Duration::from_secs(1)),
+                detect_duplicates: file.0.bool("agent", "detectmultiagents").unwrap_or(true),
+                kill_key,
+                queue_cleanup: Some(file.duration("periodic", "queuescleanupfreq", 24 * 60 * 60))
+                    .filter(|pause| !pause.is_zero()),
             },
             logging: logging(file)?,
             warnings,

@@ -1,0 +1,226 @@
+//! What one scheduler does for all from time to time.
+
+mod site;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use lapin::options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use lapin::{Connection, Consumer};
+use mig_protocol::openpgp::{Keyring, generate_scheduler_key};
+use mig_protocol::{AgentStatus, ManualClock, Permissions, Time};
+use mig_relay::topology;
+use mig_scheduler::{EventsConfig, KillKey};
+use mig_store::{NewInvestigator, Search};
+use serde_json::Value;
+use site::{DEADLINE, Site, TestAgent, connect, eventually, lost};
+
+const OFTEN: Duration = Duration::from_millis(50);
+
+/// A worker with a queue for events about agents.
+async fn worker(site: &Site) -> (Connection, Consumer) {
+    let connection = connect(site.address, topology::WORKER_USER).await;
+    let channel = connection.create_channel().await.expect("a channel");
+    let queue = "migevent.worker.duties";
+    let options = QueueDeclareOptions::default();
+    channel
+        .queue_declare(queue.into(), options, FieldTable::default())
+        .await
+        .expect("a queue");
+    channel
+        .queue_bind(
+            queue.into(),
+            topology::TO_WORKERS.into(),
+            "agent.*".into(),
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        )
+        .await
+        .expect("a binding");
+    let own = BasicConsumeOptions {
+        no_ack: true,
+        ..BasicConsumeOptions::default()
+    };
+    let consumer = channel
+        .basic_consume(queue.into(), "".into(), own, FieldTable::default())
+        .await
+        .expect("a consumer");
+    (connection, consumer)
+}
+
+async fn event(worker: &mut (Connection, Consumer)) -> (String, Value) {
+    let delivery = tokio::time::timeout(DEADLINE, worker.1.next())
+        .await
+        .expect("an event in time")
+        .expect("an open consumer")
+        .expect("a delivery");
+    let body = serde_json::from_slice(&delivery.data).expect("JSON");
+    (delivery.routing_key.to_string(), body)
+}
+
+/// Until an event was published the exchange may not be there.
+async fn publishing(site: &Site) {
+    eventually("an event to be published", || async {
+        (site.scheduler().counts().events_published > 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_queues_in_which_nothing_waits_go() {
+    let site = Site::without_scheduler().await;
+    lost::only_queues_in_which_nothing_waits_go(site, |_| {}).await;
+}
+
+/// Over the relay to this scheduler, or over HTTP to an API that only shares the
+/// store with it.
+#[tokio::test]
+async fn workers_hear_once_of_each_new_agent_whoever_it_spoke_to() {
+    let mut site = Site::without_scheduler().await;
+    site.start_scheduler(|config| {
+        config.events = Some(EventsConfig::default());
+        config.periodic = OFTEN;
+    })
+    .await;
+    publishing(&site).await;
+    let mut worker = worker(&site).await;
+    let over_the_relay = site.agent("one").await;
+    let first = event(&mut worker).await;
+    assert_eq!(
+        (first.0.as_str(), &first.1["name"]),
+        ("agent.new", &"one".into())
+    );
+
+    let mut over_http = over_the_relay.record.clone();
+    for name in ["two", "three"] {
+        over_http.name = name.into();
+        over_http.queueloc = format!("linux.{name}");
+        for _ in 0..2 {
+            let beat = [over_http.clone()];
+            let stored = site.store.record_heartbeats(&beat, Time::now()).await;
+            stored.expect("a stored heartbeat");
+        }
+        // Whatever else comes would come before: nobody is told of twice.
+        let (key, body) = event(&mut worker).await;
+        assert_eq!((key.as_str(), &body["name"]), ("agent.new", &name.into()));
+        assert_eq!(body["queueloc"], over_http.queueloc.as_str());
+        over_the_relay.send_heartbeat().await;
+    }
+}
+
+#[tokio::test]
+async fn of_two_agents_on_one_queue_the_older_is_ordered_to_end_until_it_does() {
+    let mut site = Site::without_scheduler().await;
+    let key = generate_scheduler_key(Time::now() - Duration::from_secs(3600)).expect("a key");
+    let file = site.directory.path().join("scheduler.key");
+    std::fs::write(&file, &key.secret).expect("write");
+    let scheduler = NewInvestigator {
+        name: "migscheduler".into(),
+        fingerprint: key.fingerprint.to_string(),
+        public_key: key.public.clone().into_bytes(),
+        permissions: Permissions::default(),
+        created: Time::now(),
+    };
+    site.store
+        .create_investigator(&scheduler)
+        .await
+        .expect("an investigator");
+    let clock = Arc::new(ManualClock::new(Time::now()));
+    let passing = Arc::clone(&clock);
+    site.start_scheduler(|config| {
+        config.events = Some(EventsConfig::default());
+        config.periodic = OFTEN;
+        config.clock = passing;
+        config.kill_duplicates = Some(KillKey::open(&file).expect("the key"));
+    })
+    .await;
+    publishing(&site).await;
+    let mut worker = worker(&site).await;
+    let mut old = site.agent("one").await;
+    clock.advance(Duration::from_secs(1));
+    // Restarted, as it seems: nothing to tell of.
+    let mut new = TestAgent::connect(site.address, "one").await;
+    new.record.pid = 4712;
+    new.send_heartbeat().await;
+    for _ in 0..2 {
+        assert_eq!(event(&mut worker).await.0, "agent.new");
+    }
+    assert_eq!(site.scheduler().counts().duplicates_found, 0);
+    // But the old one lives.
+    clock.advance(Duration::from_secs(1));
+    old.send_heartbeat().await;
+    stored(&site, 3).await;
+    clock.advance(Duration::from_secs(1));
+    let (name, told) = event(&mut worker).await;
+    assert_eq!(name, "agent.duplicates");
+    assert_eq!(told["queueloc"], "linux.one");
+    let pids = [&told["agents"][0]["pid"], &told["agents"][1]["pid"]];
+    assert_eq!(pids, [4711, 4712]);
+    assert_eq!(site.scheduler().counts().duplicates_found, 1);
+
+    let mut keyring = Keyring::new();
+    keyring.add_armored(key.public.as_bytes()).expect("a key");
+    let mut orders = 0;
+    for _ in 0..2 {
+        // Both take from the queue, so either may get it.
+        let (command, _) = tokio::select! {
+            command = old.next_command() => command,
+            command = new.next_command() => command,
+        };
+        let action = &command.action;
+        assert_eq!(action.name, "Kill agent one");
+        let operation = &action.operations()[0];
+        assert_eq!(operation.module, "agentdestroy");
+        assert_eq!(
+            operation.parameters,
+            serde_json::json!({"pid": 4711, "version": "1"})
+        );
+        assert_eq!(command.agent.pid, 4712, "the one that stays is asked");
+        let signers = keyring.verify_action(action, clock_now(&clock));
+        assert_eq!(signers.expect("a good signature"), [key.fingerprint]);
+        orders += 1;
+        eventually("the order to be counted", || async {
+            (site.scheduler().counts().agents_destroyed == orders).then_some(())
+        })
+        .await;
+        // It lives on for long: the order is repeated, once.
+        clock.advance(Duration::from_secs(16 * 60));
+        for agent in [&mut old, &mut new] {
+            agent.record.heartbeatts = clock_now(&clock);
+        }
+        old.send_heartbeat().await;
+        new.send_heartbeat().await;
+        stored(&site, 3 + 2 * orders).await;
+        clock.advance(Duration::from_secs(1));
+    }
+    let rows = site
+        .store
+        .search_agents(&Search {
+            limit: 9,
+            ..Search::default()
+        })
+        .await
+        .expect("agents");
+    let mut states: Vec<_> = rows
+        .iter()
+        .map(|row| (row.pid, row.status.clone()))
+        .collect();
+    states.sort_by_key(|(pid, _)| *pid);
+    assert_eq!(
+        states,
+        [(4711, AgentStatus::Destroyed), (4712, AgentStatus::Online)]
+    );
+}
+
+fn clock_now(clock: &ManualClock) -> Time {
+    mig_protocol::Clock::now(clock)
+}
+
+async fn stored(site: &Site, heartbeats: u64) {
+    eventually("the heartbeats to be stored", || async {
+        (site.scheduler().counts().heartbeats_stored >= heartbeats).then_some(())
+    })
+    .await;
+}
