@@ -63,6 +63,10 @@ const FOR_TESTS: &[Package] = &[
         evidence: "/usr/lib/postgresql/*/bin/postgres",
     },
     Package {
+        name: "libfaketime",
+        evidence: "/usr/lib/*/faketime/libfaketimeMT.so.1",
+    },
+    Package {
         name: "rabbitmq-server",
         evidence: "/usr/sbin/rabbitmqctl",
     },

@@ -1,6 +1,7 @@
 //! A throw-away authority with certificates for a server and for clients.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -42,10 +43,15 @@ impl Certificates {
         self.directory.join("ca.crt")
     }
 
-    /// Makes certificate and key (PEM files) of a client with this common name.
-    /// A name is used once.
+    /// Certificate and key (PEM files) of a client with this common name, made
+    /// when somebody asks for the first time.
     pub fn client(&self, name: &str) -> (PathBuf, PathBuf) {
-        self.issue(name, &[name], ExtendedKeyUsagePurpose::ClientAuth);
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        // The key is written last.
+        if !self.key(name).exists() {
+            self.issue(name, &[name], ExtendedKeyUsagePurpose::ClientAuth);
+        }
         (self.certificate(name), self.key(name))
     }
 
