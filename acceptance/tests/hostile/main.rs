@@ -4,6 +4,7 @@
 //! one process with SQLite and its own relay, and separate ones with PostgreSQL
 //! and RabbitMQ.
 
+mod alive;
 #[path = "../whole/setup/asking.rs"]
 mod asking;
 mod clocks;
