@@ -21,8 +21,9 @@ enum Role {
     Client,
 }
 
-/// Writes `ca.crt`, and certificate and key for `server` and `agent`.
-pub(crate) fn write(directory: &Path) -> Outcome<()> {
+/// Writes `ca.crt`, and certificate and key for `server` and `agent`. The server's is
+/// also for these addresses.
+pub(crate) fn write(directory: &Path, addresses: &[&str]) -> Outcome<()> {
     let failed = |error: rcgen::Error| format!("cannot make certificates: {error}");
     let mut authority = CertificateParams::new(Vec::new()).map_err(failed)?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -34,7 +35,13 @@ pub(crate) fn write(directory: &Path) -> Outcome<()> {
     let issuer = Issuer::new(authority, authority_key);
     for (name, role) in [("server", Role::Server), ("agent", Role::Client)] {
         let names = match role {
-            Role::Server => vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+            Role::Server => {
+                let usual = ["localhost", "127.0.0.1"].iter();
+                usual
+                    .chain(addresses)
+                    .map(|&name| name.to_owned())
+                    .collect()
+            }
             Role::Client => vec![name.to_owned()],
         };
         let mut params = CertificateParams::new(names).map_err(failed)?;

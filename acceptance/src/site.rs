@@ -52,6 +52,19 @@ impl Site {
     /// # Errors
     /// When a file cannot be made.
     pub fn new(programs: Programs, prefix: &str, modules: &[&str]) -> Outcome<Self> {
+        Self::reachable_at(programs, prefix, modules, &[])
+    }
+
+    /// The same, with a server whose certificate is also for these addresses.
+    ///
+    /// # Errors
+    /// As [`Site::new`].
+    pub fn reachable_at(
+        programs: Programs,
+        prefix: &str,
+        modules: &[&str],
+        addresses: &[&str],
+    ) -> Outcome<Self> {
         let directory = tempfile::Builder::new()
             .prefix(prefix)
             .permissions(fs::Permissions::from_mode(0o700))
@@ -66,7 +79,7 @@ impl Site {
             },
             password: random_password()?,
         };
-        certificates::write(site.directory())?;
+        certificates::write(site.directory(), addresses)?;
         for folder in ["agentkeys", "modules", "pluginkeys"] {
             make_private_directory(&site.path(folder))?;
         }

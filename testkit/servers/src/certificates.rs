@@ -18,8 +18,9 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Makes the authority and the server's certificate.
-    pub(crate) fn make(directory: &Path) -> Certificates {
+    /// Makes the authority and the server's certificate, which is also for these
+    /// addresses.
+    pub(crate) fn make(directory: &Path, addresses: &[&str]) -> Certificates {
         let mut authority = named("throw-away authority", &[]);
         authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -30,11 +31,9 @@ impl Certificates {
             directory: directory.to_owned(),
             issuer: Issuer::new(authority, key),
         };
-        certificates.issue(
-            "server",
-            &["localhost", "127.0.0.1"],
-            ExtendedKeyUsagePurpose::ServerAuth,
-        );
+        let mut names = vec!["localhost", "127.0.0.1"];
+        names.extend(addresses);
+        certificates.issue("server", &names, ExtendedKeyUsagePurpose::ServerAuth);
         certificates
     }
 

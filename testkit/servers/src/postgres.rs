@@ -1,5 +1,7 @@
 //! A private PostgreSQL.
 
+mod standby;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +22,8 @@ pub struct Postgres {
     programs: PathBuf,
     directory: TempDir,
     certificates: Certificates,
+    /// Where it listens.
+    addresses: Vec<String>,
     running: Mutex<Running>,
 }
 
@@ -49,12 +53,21 @@ impl Postgres {
     /// # Panics
     /// When the server does not start; the message has the end of its log.
     pub fn start() -> Option<Postgres> {
+        Postgres::start_at(&[])
+    }
+
+    /// The same, listening at these addresses beside 127.0.0.1: for a network
+    /// namespace that is the test's own.
+    ///
+    /// # Panics
+    /// As [`Postgres::start`].
+    pub fn start_at(addresses: &[&str]) -> Option<Postgres> {
         let Some(programs) = programs() else {
             mig_testkit::skip("postgresql is not installed");
             return None;
         };
         let directory = owner::directory("mig-pg");
-        let certificates = Certificates::make(directory.path());
+        let certificates = Certificates::make(directory.path(), addresses);
         let password = directory.path().join("password");
         owner::write(&password, PASSWORD, 0o600);
         let data = directory.path().join("data");
@@ -69,10 +82,12 @@ impl Postgres {
                 .args(["--auth-host", "scram-sha-256"]),
         )
         .expect("initdb");
+        admit_everywhere(&data.join("pg_hba.conf"));
         let server = Postgres {
             programs,
             directory,
             certificates,
+            addresses: listening(addresses),
             running: Mutex::new(Running {
                 child: None,
                 port: 0,
@@ -237,7 +252,7 @@ impl Postgres {
         // killed process loses nothing by that, since what was committed has been
         // written all the same.
         let settings = [
-            "listen_addresses=127.0.0.1".to_owned(),
+            format!("listen_addresses={}", self.addresses.join(",")),
             format!("port={port}"),
             format!("unix_socket_directories={}", directory.display()),
             "max_connections=200".to_owned(),
@@ -304,6 +319,22 @@ impl Drop for Database {
             &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
         );
     }
+}
+
+/// 127.0.0.1 and these addresses.
+fn listening(addresses: &[&str]) -> Vec<String> {
+    let all = ["127.0.0.1"].iter().chain(addresses);
+    all.map(|&address| address.to_owned()).collect()
+}
+
+/// Wants the password from whatever address somebody comes.
+fn admit_everywhere(file: &Path) {
+    use std::io::Write;
+    let opened = std::fs::File::options().append(true).open(file);
+    let mut opened = opened.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    opened
+        .write_all(b"host all all all scram-sha-256\n")
+        .expect("write");
 }
 
 /// Where Debian puts the programs of the newest version that is installed.

@@ -141,10 +141,14 @@ impl PostgresAccess {
                 _ => tokio_postgres::config::SslMode::Require,
             })
             // Names in statements are those of our schema and what is committed is
-            // on the disk, whatever the server's settings say.
+            // on the disk, whatever the server's settings say. What we had locked when
+            // the network lost us is free for others before they give up: nothing of
+            // ours waits between two statements of a transaction.
             .options(
                 "-c search_path=public -c statement_timeout=60s -c lock_timeout=30s \
-                 -c idle_in_transaction_session_timeout=60s -c synchronous_commit=on",
+                 -c idle_in_transaction_session_timeout=20s -c synchronous_commit=on \
+                 -c tcp_user_timeout=20s -c tcp_keepalives_idle=20s \
+                 -c tcp_keepalives_interval=5s -c tcp_keepalives_count=3",
             )
             .connect_timeout(Duration::from_secs(10))
             .tcp_user_timeout(Duration::from_secs(30))

@@ -1,6 +1,7 @@
 //! A private RabbitMQ.
 
 mod administration;
+mod cluster;
 
 pub use administration::VirtualHost;
 
@@ -24,8 +25,12 @@ const COOKIE: &str = "MIGTESTCOOKIE";
 pub struct Rabbit {
     programs: PathBuf,
     directory: TempDir,
-    certificates: Certificates,
+    certificates: Arc<Certificates>,
+    /// Where it listens.
+    addresses: Vec<String>,
     node: String,
+    /// A node of the cluster it joins.
+    joined: Option<String>,
     running: Mutex<Running>,
 }
 
@@ -64,13 +69,33 @@ impl Rabbit {
     /// # Panics
     /// When it does not start; the message has the end of its log.
     pub fn start() -> Option<Rabbit> {
+        Rabbit::start_at(&[])
+    }
+
+    /// The same, listening at these addresses beside 127.0.0.1: for a network
+    /// namespace that is the test's own.
+    ///
+    /// # Panics
+    /// As [`Rabbit::start`].
+    pub fn start_at(addresses: &[&str]) -> Option<Rabbit> {
+        let broker = Rabbit::prepare(addresses, None)?;
+        broker.launch(&mut broker.running());
+        Some(broker)
+    }
+
+    /// A node that does not run yet; it joins the cluster of another one, of which
+    /// it takes port mapper and certificates.
+    fn prepare(addresses: &[&str], first: Option<&Rabbit>) -> Option<Rabbit> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let Some(programs) = programs() else {
             mig_testkit::skip("rabbitmq-server is not installed");
             return None;
         };
         let directory = owner::directory("mig-mq");
-        let certificates = Certificates::make(directory.path());
+        let certificates = match first {
+            None => Arc::new(Certificates::make(directory.path(), addresses)),
+            Some(first) => Arc::clone(&first.certificates),
+        };
         owner::write(&directory.path().join(".erlang.cookie"), COOKIE, 0o400);
         owner::write(
             &directory.path().join("plugins"),
@@ -78,24 +103,25 @@ impl Rabbit {
             0o644,
         );
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let broker = Rabbit {
+        let listening = ["127.0.0.1"].iter().chain(addresses);
+        Some(Rabbit {
             programs,
             directory,
             certificates,
+            addresses: listening.map(|&address| address.to_owned()).collect(),
+            joined: first.map(|first| first.node.clone()),
             node: format!("mig{}x{number}@localhost", std::process::id()),
             running: Mutex::new(Running {
                 broker: None,
                 mapper: None,
                 ports: Ports {
-                    mapper: 0,
+                    mapper: first.map_or(0, |first| first.running().ports.mapper),
                     distribution: 0,
                     amqp: 0,
                     amqps: 0,
                 },
             }),
-        };
-        broker.launch(&mut broker.running());
-        Some(broker)
+        })
     }
 
     /// The port without TLS on 127.0.0.1; also after [`Rabbit::restart`].
@@ -192,7 +218,10 @@ impl Rabbit {
     /// starts a port mapper.
     fn choose_ports(&self, running: &mut Running) {
         let ports = Ports {
-            mapper: mig_testkit::free_port(),
+            mapper: match self.joined {
+                None => mig_testkit::free_port(),
+                Some(_) => running.ports.mapper,
+            },
             distribution: mig_testkit::free_port(),
             amqp: mig_testkit::free_port(),
             amqps: mig_testkit::free_port(),
@@ -207,6 +236,9 @@ impl Rabbit {
         owner::write(&configuration, &self.configuration(ports), 0o644);
         let _ = std::fs::create_dir(self.directory.path().join("log"));
         owner::give(&self.directory.path().join("log"));
+        if self.joined.is_some() {
+            return;
+        }
         let mut mapper = owner::command("/usr/bin/epmd".as_ref(), self.directory.path());
         mapper
             .args(["-port", &ports.mapper.to_string(), "-address", "127.0.0.1"])
@@ -223,8 +255,6 @@ impl Rabbit {
     fn configuration(&self, ports: Ports) -> String {
         let mut text = String::new();
         let settings = [
-            ("listeners.tcp.1", format!("127.0.0.1:{}", ports.amqp)),
-            ("listeners.ssl.1", format!("127.0.0.1:{}", ports.amqps)),
             ("ssl_options.cacertfile", self.ca().display().to_string()),
             (
                 "ssl_options.certfile",
@@ -248,6 +278,19 @@ impl Rabbit {
         ];
         for (key, value) in settings {
             let _ = writeln!(text, "{key} = {value}");
+        }
+        for (number, address) in (1..).zip(&self.addresses) {
+            let _ = writeln!(text, "listeners.tcp.{number} = {address}:{}", ports.amqp);
+            let _ = writeln!(text, "listeners.ssl.{number} = {address}:{}", ports.amqps);
+        }
+        if let Some(joined) = &self.joined {
+            let nodes = "cluster_formation.classic_config.nodes";
+            let _ = writeln!(
+                text,
+                "cluster_formation.peer_discovery_backend = classic_config\n\
+                 {nodes}.1 = {joined}\n{nodes}.2 = {}",
+                self.node
+            );
         }
         text
     }
