@@ -8,12 +8,12 @@ use std::process::Command as Call;
 use std::time::Duration;
 
 use mig_acceptance::{Process, Site};
-use mig_protocol::{Action, Id, Time};
+use mig_protocol::{Action, Command, Id, Time, to_go_json};
 use serde_json::json;
 
 use crate::asking;
 use crate::drops::Drops;
-use crate::hand::Hand;
+use crate::hand::{Hand, order};
 use crate::https::{Https, query};
 use crate::stage::{INVESTIGATOR, PATIENCE, Stage};
 
@@ -310,7 +310,8 @@ fn the_api_ahead(stage: &Stage, clock: &Clock) {
     }
 }
 
-/// It refuses what is over by its clock.
+/// It refuses what is over by its clock, and remembers what it ran when the clock
+/// is right again.
 fn the_agent_ahead(site: &mut Playing<'_>, clock: &Clock) {
     let stage = site.stage;
     clock.set(HOURS);
@@ -321,6 +322,30 @@ fn the_agent_ahead(site: &mut Playing<'_>, clock: &Clock) {
     site.expect(action, "success", "failed");
     clock.set(0);
     site.all_answer("after the agent was ahead");
+    // Whoever has the scheduler's account sends again what was answered long ago.
+    if let Some(relay) = scheduler_account(stage) {
+        let ids = format!(
+            "SELECT commands.id FROM commands JOIN actions ON actions.id = actionid \
+             WHERE actions.name = 'calm' AND queueloc = '{}'",
+            site.queueloc
+        );
+        let id = &stage.rows(&ids)[0];
+        let answer = stage.client().get("command", &[("commandid", id)]).unwrap();
+        let command: Command = answer.documents("command").unwrap().remove(0);
+        let again = Command {
+            results: None,
+            ..command
+        };
+        let other = Command {
+            id: Id(again.id.0 + 500_000),
+            ..again.clone()
+        };
+        for command in [again, other] {
+            order(&relay, &site.queueloc, &to_go_json(&command).expect("JSON"));
+        }
+        // Each agent takes its commands one after the other.
+        site.all_answer("after the replay");
+    }
 }
 
 /// What is not valid yet by its clock it refuses; what it says is too old to
@@ -338,6 +363,15 @@ fn the_agent_behind(site: &mut Playing<'_>, clock: &Clock) {
         Drops::reported(stage).heartbeats_refused > refused
     });
     clock.set(0);
+}
+
+/// Where there is an account of the scheduler that others could have.
+fn scheduler_account(stage: &Stage) -> Option<String> {
+    let Stage::Large(large) = stage else {
+        return None;
+    };
+    let (agent, scheduler) = (large.account("agent"), large.account("scheduler"));
+    Some(stage.relay().replace(&agent, &scheduler))
 }
 
 /// The library that sets the clocks does so, or all of this would prove nothing.

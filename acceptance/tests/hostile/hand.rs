@@ -238,3 +238,36 @@ fn record(name: &str) -> Agent {
         ..Agent::default()
     }
 }
+
+/// Puts a message into an agent's queue, as the scheduler does.
+pub fn order(relay: &str, queueloc: &str, body: &[u8]) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let key = format!("mig.agt.{queueloc}");
+    let sent: lapin::Result<Confirmation> = runtime.block_on(async {
+        let connection = Connection::connect_with_runtime(
+            relay,
+            ConnectionProperties::default(),
+            lapin::runtime::default_runtime()?,
+        )
+        .await?;
+        let channel = connection.create_channel().await?;
+        let options = ConfirmSelectOptions::default();
+        channel.confirm_select(options).await?;
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
+        let properties = BasicProperties::default().with_delivery_mode(2);
+        let sent = channel
+            .basic_publish("toagents".into(), key.into(), options, body, properties)
+            .await?
+            .await?;
+        connection.close(200, "sent".into()).await?;
+        Ok(sent)
+    });
+    assert_eq!(sent.expect("a publication"), Confirmation::Ack(None));
+}

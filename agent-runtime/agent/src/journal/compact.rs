@@ -58,6 +58,7 @@ impl Journal {
                         command: Body::Stored(span),
                         started: Vec::new(),
                         answer: None,
+                        over_since: None,
                     },
                 );
             }
@@ -74,6 +75,7 @@ impl Journal {
                     command: Body::Held(Vec::new()),
                     started: Vec::new(),
                     answer: None,
+                    over_since: None,
                 });
                 entry.answer = Some(Answer {
                     body: Some(Body::Stored(span)),

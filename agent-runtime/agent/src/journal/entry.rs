@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::time::Duration;
 
 use super::record::{self, Span};
 use super::{KEEP_SENT, KEEP_SENT_TOTAL, ReplayKey};
@@ -44,6 +45,8 @@ pub(super) struct Entry {
     /// None for a refused command: nothing ran, nothing to guard against.
     pub key: Option<ReplayKey>,
     pub until: i64,
+    /// When it was first seen to be over, by the journal's steady clock.
+    pub over_since: Option<Duration>,
     pub command: Body,
     pub started: Vec<u32>,
     pub answer: Option<Answer>,

@@ -23,6 +23,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use entry::{Answer, Body, Entry};
 use mig_protocol::Id;
@@ -39,6 +40,17 @@ const MAX_KEYS: usize = 65_536;
 const KEEP_SENT: usize = 64 << 10;
 /// All sent answers kept for redelivery, together.
 const KEEP_SENT_TOTAL: u64 = 4 << 20;
+
+/// How long the agent must have run with a clock that says that a command is over
+/// before it forgets the command's replay key. A clock that jumped ahead and comes
+/// back must find what was run in the meantime.
+const SURE: Duration = Duration::from_secs(24 * 3600);
+/// Seconds after which a command that is over is forgotten when the agent starts:
+/// machines that never run for a day forget, too.
+const LONG_OVER: i64 = 30 * 24 * 3600;
+
+/// Time since whenever, which no change of the machine's clock touches.
+type Steady = Box<dyn Fn() -> Duration + Send>;
 
 /// SHA-256 of an action's signing string.
 pub type ReplayKey = [u8; 32];
@@ -58,6 +70,7 @@ pub struct Journal {
     next: u64,
     dropped: u64,
     condition: Condition,
+    steady: Steady,
 }
 
 impl Journal {
@@ -67,6 +80,16 @@ impl Journal {
     /// # Errors
     /// The file cannot be opened, read or written.
     pub fn open(directory: &Path, spool: u64, now: i64) -> Result<Self, JournalError> {
+        let begun = Instant::now();
+        Self::open_by(directory, spool, now, Box::new(move || begun.elapsed()))
+    }
+
+    fn open_by(
+        directory: &Path,
+        spool: u64,
+        now: i64,
+        steady: Steady,
+    ) -> Result<Self, JournalError> {
         let path = directory.join(FILE);
         let error = |source| JournalError::Io {
             path: path.clone(),
@@ -91,9 +114,10 @@ impl Journal {
             next: 1,
             dropped: 0,
             condition: Condition::default(),
+            steady,
         };
         journal.load().map_err(error)?;
-        journal.forget_expired(now);
+        journal.forget(now.saturating_sub(LONG_OVER), Duration::ZERO);
         journal.live = journal.live_size();
         // Also brings a damaged file back into shape.
         journal.compact().map_err(error)?;
@@ -152,7 +176,9 @@ impl Journal {
     }
 
     /// Journals an authorised command, on the disk before this returns.
-    /// `until` (Unix seconds) is how long its replay key is remembered.
+    /// `until` (Unix seconds) is how long its replay key is remembered at least:
+    /// it is forgotten when the agent has run for a day with a clock that says that
+    /// this is over.
     ///
     /// # Errors
     /// The record cannot be written, or too many keys are remembered. The
@@ -169,7 +195,7 @@ impl Journal {
             return Ok(arrival);
         }
         if self.keys.len() >= MAX_KEYS {
-            self.forget_expired(now);
+            self.forget(now, Duration::ZERO);
             if self.keys.len() >= MAX_KEYS {
                 return Err(JournalError::Full);
             }
@@ -192,6 +218,7 @@ impl Journal {
                 command: Body::Stored(span),
                 started: Vec::new(),
                 answer: None,
+                over_since: None,
             },
         );
         self.tidy(now);
@@ -264,6 +291,7 @@ impl Journal {
                 command: Body::Held(Vec::new()),
                 started: Vec::new(),
                 answer: None,
+                over_since: None,
             },
         );
         // A refusal is as short as its notice would be.
@@ -317,7 +345,7 @@ impl Journal {
     /// Forgets what need not be remembered any longer and rewrites the file if
     /// more than half of it is history.
     pub fn tidy(&mut self, now: i64) {
-        self.forget_expired(now);
+        self.forget(now, SURE);
         self.live = self.live_size();
         if self.end > compact::WORTH_IT
             && self.end > 2 * self.live
@@ -390,12 +418,22 @@ impl Journal {
         outcome
     }
 
-    fn forget_expired(&mut self, now: i64) {
+    /// Forgets what is done and has been over for so long.
+    fn forget(&mut self, now: i64, sure: Duration) {
+        let moment = (self.steady)();
         let keys = &mut self.keys;
         self.entries.retain(|_, entry| {
             let done = entry.answer.as_ref().is_some_and(|answer| answer.sent);
-            let keep = !done || entry.until >= now;
-            if !keep && let Some(key) = &entry.key {
+            if !done || entry.until >= now {
+                entry.over_since = None;
+                return true;
+            }
+            let Some(key) = &entry.key else {
+                return false;
+            };
+            let since = *entry.over_since.get_or_insert(moment);
+            let keep = moment.saturating_sub(since) < sure;
+            if !keep {
                 keys.remove(key);
             }
             keep

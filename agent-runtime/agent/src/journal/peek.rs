@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::record::{self, Kind};
-use super::{FILE, Journal, JournalError, MAX_KEYS, ReplayKey};
+use super::{FILE, Journal, JournalError, LONG_OVER, MAX_KEYS, ReplayKey};
 
 /// Whether an agent would recognise an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +51,14 @@ impl Journal {
             path: path.clone(),
             source,
         })?;
-        taken.retain(|taken| !taken.sent || taken.until >= now);
+        // What is over may be forgotten by the running agent, but need not be: an
+        // action that is over is refused either way.
+        let oldest = now.saturating_sub(LONG_OVER);
+        taken.retain(|taken| !taken.sent || taken.until >= oldest);
+        let needed = |taken: &&Taken| !taken.sent || taken.until >= now;
         Ok(if taken.iter().any(|taken| taken.same) {
             Remembered::Yes
-        } else if taken.len() >= MAX_KEYS {
+        } else if taken.iter().filter(needed).count() >= MAX_KEYS {
             Remembered::Full
         } else {
             Remembered::No
@@ -115,8 +119,8 @@ mod tests {
             .finish(entry, b"answer".into(), 10, &|_| Vec::new())
             .unwrap();
         journal.sent(entry, 10);
-        assert_eq!(look(&one, 100), Remembered::Yes);
-        assert_eq!(look(&one, 101), Remembered::No);
+        assert_eq!(look(&one, 100 + LONG_OVER), Remembered::Yes);
+        assert_eq!(look(&one, 101 + LONG_OVER), Remembered::No);
         // Looking changes nothing, not even a torn end.
         let path = directory.path().join(FILE);
         let mut bytes = std::fs::read(&path).unwrap();

@@ -1,6 +1,7 @@
 //! What the journal promises, crash by crash.
 
 use std::fs;
+use std::sync::{Arc, Mutex};
 
 use super::*;
 
@@ -29,6 +30,15 @@ impl Place {
 
     fn open_with(&self, spool: u64, now: i64) -> Journal {
         Journal::open(self.0.path(), spool, now).unwrap()
+    }
+
+    /// Also returns what lets the journal's steady clock go on.
+    fn open_steady(&self) -> (Journal, impl Fn(Duration)) {
+        let clock = Arc::new(Mutex::new(Duration::ZERO));
+        let steady = Arc::clone(&clock);
+        let steady = Box::new(move || *steady.lock().unwrap());
+        let journal = Journal::open_by(self.0.path(), SPOOL, NOW, steady).unwrap();
+        (journal, move |more| *clock.lock().unwrap() += more)
     }
 
     fn file(&self) -> PathBuf {
@@ -130,23 +140,59 @@ fn open_commands_come_back_with_what_had_started() {
 }
 
 #[test]
-fn keys_are_remembered_until_their_time_and_unsent_answers_beyond() {
+fn keys_are_remembered_until_a_day_after_their_time_and_unsent_answers_beyond() {
     let place = Place::new();
-    let mut journal = place.open();
+    let (mut journal, run) = place.open_steady();
     let sent = accept(&mut journal, 1, 10);
     let waiting = accept(&mut journal, 2, 20);
     finish(&mut journal, sent, "one");
     finish(&mut journal, waiting, "two");
     journal.sent(sent, NOW);
-    drop(journal);
-    let mut journal = place.open_with(SPOOL, LATER);
+    journal.tidy(LATER + 1);
+    run(SURE - Duration::from_secs(1));
+    journal.tidy(LATER + 1);
     assert!(journal.known(&key(1), Id(99)).is_some());
-    drop(journal);
-    let mut journal = place.open_with(SPOOL, LATER + 1);
+    run(Duration::from_secs(1));
+    journal.tidy(LATER + 1);
     assert_eq!(journal.known(&key(1), Id(99)), None);
     assert_eq!(unsent(&journal), ["two"]);
     journal.sent(waiting, LATER + 1);
+    run(SURE);
+    journal.tidy(LATER + 1);
     assert_eq!(journal.known(&key(2), Id(99)), None);
+}
+
+#[test]
+fn a_clock_that_was_ahead_makes_nothing_forgotten() {
+    let place = Place::new();
+    let (mut journal, run) = place.open_steady();
+    let entry = accept(&mut journal, 1, 10);
+    finish(&mut journal, entry, "one");
+    journal.sent(entry, NOW);
+    let years = 10 * 365 * 24 * 3600;
+    for _ in 0..3 {
+        journal.tidy(NOW + years);
+        run(SURE - Duration::from_secs(1));
+        journal.tidy(NOW + years);
+        // It comes back; the next jump counts from its own beginning.
+        journal.tidy(NOW);
+    }
+    assert_eq!(journal.known(&key(1), Id(99)), Some(Arrival::Replayed));
+}
+
+#[test]
+fn what_is_long_over_is_forgotten_when_the_agent_starts() {
+    let place = Place::new();
+    let mut journal = place.open();
+    let entry = accept(&mut journal, 1, 10);
+    finish(&mut journal, entry, "one");
+    journal.sent(entry, NOW);
+    drop(journal);
+    let mut journal = place.open_with(SPOOL, LATER + LONG_OVER);
+    assert!(journal.known(&key(1), Id(99)).is_some());
+    drop(journal);
+    let mut journal = place.open_with(SPOOL, LATER + LONG_OVER + 1);
+    assert_eq!(journal.known(&key(1), Id(99)), None);
 }
 
 #[test]
