@@ -4,6 +4,7 @@ mod site;
 
 use mig_protocol::json::parse_heartbeat;
 use mig_protocol::{AgentMode, CommandStatus};
+use mig_relay::topology::RESULTS;
 use serde_json::json;
 use site::api::TestApi;
 use site::{Running, Site, until};
@@ -121,7 +122,7 @@ async fn the_time_of_a_check_in_is_bounded_and_what_is_left_goes_with_the_next()
     site.send(7, absent).await;
     // Nobody takes the answer, so this one cannot come to an end. Where the log
     // goes to a file, cron's mail has the reason all the same.
-    site.delete_results_queue().await;
+    site.delete_queue(RESULTS).await;
     let log = site.path("file.log");
     site.configure(&format!(
         "moduletimeout = 8s\n[logging]\nmode = file\nfile = \"{}\"",

@@ -4,6 +4,7 @@ mod site;
 
 use mig_protocol::CommandStatus;
 use mig_protocol::json::parse_heartbeat;
+use mig_relay::topology::{HEARTBEATS, RESULTS};
 use serde_json::json;
 use site::api::TestApi;
 use site::{Authority, Site, until};
@@ -137,7 +138,7 @@ async fn without_a_scheduler_results_wait_here() {
     let mut agent = site.agent();
     site.heartbeat().await;
     // The queue for results goes away, as when a site is set up anew.
-    site.delete_results_queue().await;
+    site.delete_queue(RESULTS).await;
     let absent = site.signed("absent", json!({}));
     site.send(7, absent).await;
     until("the refusal", || {
@@ -147,4 +148,20 @@ async fn without_a_scheduler_results_wait_here() {
     site.connect_scheduler().await;
     assert_eq!(site.answer(7).await.status, CommandStatus::Failed);
     assert!(agent.is_running());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_comes_before_its_scheduler_is_known_soon_after() {
+    let mut site = Site::new().await;
+    site.delete_queue(HEARTBEATS).await;
+    let agent = site.agent();
+    until("a heartbeat for nobody", || {
+        agent
+            .log()
+            .contains("no scheduler has a queue for heartbeats")
+    })
+    .await;
+    // The next regular one would come after five minutes.
+    site.connect_scheduler().await;
+    assert_eq!(site.heartbeat().await.pid, i64::from(agent.pid()));
 }

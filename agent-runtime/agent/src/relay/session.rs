@@ -174,24 +174,39 @@ async fn publish_answers(agent: &Arc<Agent>, channel: &Channel) -> RelayError {
 }
 
 /// Publishes a heartbeat at once and then every period, unless they go to the
-/// API.
+/// API. One that no scheduler's queue took is followed sooner: otherwise an agent
+/// that comes before its scheduler would stay unknown for a whole period.
 async fn publish_heartbeats(agent: &Arc<Agent>, channel: &Channel) -> RelayError {
     if agent.settings().heartbeat_over_http {
         return std::future::pending().await;
     }
     let period = agent.settings().heartbeat;
     let expiration = (period.as_millis() * HEARTBEAT_PERIODS).min(LONGEST_EXPIRATION);
+    let mut backoff = Backoff::default();
     loop {
         let body = agent.heartbeat_record().await;
         let properties = BasicProperties::default()
             .with_content_type("text/plain".into())
             .with_expiration(expiration.to_string().into())
             .with_timestamp(timestamp());
-        match publish(channel, HEARTBEATS, false, &body, properties).await {
-            Ok(_) => agent.heartbeat_sent(),
+        let confirmation = match publish(channel, HEARTBEATS, true, &body, properties).await {
+            Ok(confirmation) => confirmation,
             Err(error) => return error.into(),
-        }
-        tokio::time::sleep(period).await;
+        };
+        // A check-in does not wait for schedulers.
+        agent.heartbeat_sent();
+        let pause = if let Confirmation::Ack(None) = confirmation {
+            backoff.succeeded();
+            period
+        } else {
+            let pause = backoff.next_pause().min(period);
+            tracing::info!(
+                "no scheduler has a queue for heartbeats, trying again in {:.1} s",
+                pause.as_secs_f64()
+            );
+            pause
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -75,10 +75,10 @@ impl Site {
         });
     }
 
-    pub async fn delete_results_queue(&self) {
+    pub async fn delete_queue(&self, name: &str) {
         let channel = &self.scheduler.as_ref().unwrap().channel;
         channel
-            .queue_delete(topology::RESULTS.into(), QueueDeleteOptions::default())
+            .queue_delete(name.into(), QueueDeleteOptions::default())
             .await
             .unwrap();
     }
