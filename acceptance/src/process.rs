@@ -10,8 +10,9 @@ use nix::unistd::Pid;
 
 use crate::Outcome;
 
-/// How long a process may take to end when asked to.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long a process may take to end when asked to: longer than any of ours gives
+/// what it has under way.
+const GRACE: Duration = Duration::from_secs(60);
 /// Between two looks at something that changes by itself.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 

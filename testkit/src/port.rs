@@ -1,35 +1,72 @@
 //! Ports for programs that may be stopped and started again.
 
+use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// From here on nobody has a service by custom, and everywhere it is below the
 /// ports that the system gives to outgoing connections: one of those must not
 /// take the port of a server that is down for a moment.
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 10_000;
+/// Ports that a process takes at once. Nobody else is given one of them while it
+/// lives: between the choice of a port and the start of its server, and while the
+/// server is down, another test program would find it free.
+const BLOCK: u16 = 50;
 
-/// How many were handed out; the start differs between processes.
-static TAKEN: AtomicU16 = AtomicU16::new(0);
+/// What this process holds.
+struct Held {
+    /// The locks of its blocks, which end with the process.
+    locks: Vec<File>,
+    /// Ports of the last block that were not given yet.
+    left: std::ops::Range<u16>,
+}
 
-/// A loopback TCP port that nobody uses and that this process was not given
-/// before.
+static HELD: Mutex<Held> = Mutex::new(Held {
+    locks: Vec::new(),
+    left: 0..0,
+});
+
+/// A loopback TCP port that nobody uses, that this process was not given before,
+/// and that no other process is given while this one lives.
 ///
 /// # Panics
 /// When there is none.
 pub fn free_port() -> u16 {
-    // Consecutive process ids start far from each other.
-    let start = std::process::id().wrapping_mul(7919) % u32::from(COUNT);
-    let mut ports = (0..COUNT).map(|_| {
-        let offset = u32::from(TAKEN.fetch_add(1, Ordering::Relaxed));
-        FIRST + u16::try_from((start + offset) % u32::from(COUNT)).unwrap_or(0)
-    });
-    ports
-        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
-        .unwrap_or_else(|| {
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+        if let Some(port) = held.left.by_ref().find(free) {
+            return port;
+        }
+        let Some((lock, block)) = unused_block() else {
             panic!(
                 "no loopback port from {FIRST} to {} is free",
                 FIRST + COUNT - 1
             )
-        })
+        };
+        held.locks.push(lock);
+        held.left = block;
+    }
+}
+
+fn unused_block() -> Option<(File, std::ops::Range<u16>)> {
+    let blocks = COUNT / BLOCK;
+    // Programs that run by turns do not all take the first: what was closed a
+    // moment ago may still be in the system's hands.
+    let start = u16::try_from(std::process::id() % u32::from(blocks)).unwrap_or(0);
+    (0..blocks).find_map(|number| {
+        let number = (start + number) % blocks;
+        let path = std::env::temp_dir().join(format!("mig-test-ports-{number}.lock"));
+        // Where another user's file may not be opened, the block is that user's.
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .ok()?;
+        file.try_lock().ok()?;
+        let first = FIRST + number * BLOCK;
+        Some((file, first..first + BLOCK))
+    })
 }

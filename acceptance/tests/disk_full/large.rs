@@ -55,6 +55,14 @@ fn a_large_site_goes_on_after_its_database_and_its_broker_had_no_room() {
     wait_until("its start", PATIENCE, || {
         orders.read(asked).counters.sent == 1
     });
+    // The broker must have the command before the database is gone.
+    wait_until("the command's being with the broker", PATIENCE, || {
+        large
+            .postgres
+            .sql("mig", "SELECT count(*) FROM outbox")
+            .trim()
+            == "0"
+    });
     disk.fill();
     use_up_the_log(&large.postgres);
     orders.post_until_refused();

@@ -1,7 +1,10 @@
 //! One server with SQLite and its own relay, and the agent.
 
+use std::path::Path;
+
 use mig_protocol::CommandStatus;
 use mig_testkit::{SmallDisk, own_mounts, wait_until};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::orders::{AGENT, Orders, PATIENCE, assert_each_ran_once, executed, freeze, site};
 
@@ -36,6 +39,11 @@ fn a_server_with_a_full_disk_refuses_in_words_and_goes_on_when_there_is_room() {
     wait_until("its start", PATIENCE, || {
         orders.read(asked).counters.sent == 1
     });
+    // The relay must have the command before there is no room for it.
+    let waiting = "SELECT count(*) FROM outbox";
+    wait_until("the command's being with the relay", PATIENCE, || {
+        number(&database, waiting) == 0
+    });
     disk.fill();
     let said = orders.post_until_refused();
     assert!(said.contains("disk"), "{said}");
@@ -51,13 +59,8 @@ fn a_server_with_a_full_disk_refuses_in_words_and_goes_on_when_there_is_room() {
     orders.post_until_accepted();
     orders.assert_all_succeed(logs);
     assert_each_ran_once(&site, &orders.accepted);
-    let stored: i64 = rusqlite::Connection::open(&database)
-        .and_then(|database| {
-            database.query_row("SELECT count(*) FROM actions", [], |row| row.get(0))
-        })
-        .unwrap();
     assert_eq!(
-        stored,
+        number(&database, "SELECT count(*) FROM actions"),
         orders.accepted.len() as i64,
         "a refused one is there"
     );
@@ -122,4 +125,14 @@ fn an_agent_with_a_full_disk_runs_nothing_says_why_and_goes_on_when_there_is_roo
     let commands = orders.commands(failed);
     assert_eq!(commands.len(), 1);
     assert_eq!(commands[0].status, CommandStatus::Failed);
+}
+
+/// What a query of one number finds in a database that is in use.
+fn number(database: &Path, query: &str) -> i64 {
+    let asked = || {
+        let database = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        database.busy_timeout(PATIENCE)?;
+        database.query_row(query, [], |row| row.get(0))
+    };
+    asked().unwrap_or_else(|error| panic!("{}: {error}", database.display()))
 }

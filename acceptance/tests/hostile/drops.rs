@@ -36,6 +36,12 @@ impl Drops {
 
     /// Waits until the scheduler has counted exactly so much.
     pub fn wait_for(self, stage: &Stage) {
+        self.wait_until_counted(stage, 0);
+    }
+
+    /// Waits until the scheduler has counted so much, and each kind at most so many
+    /// times more: what was not acknowledged when a connection was lost comes again.
+    pub fn wait_until_counted(self, stage: &Stage, again: usize) {
         let mut last = Self::default();
         stage.wait_until(&format!("the report of {self:?}"), || {
             let reported = Self::reported(stage);
@@ -43,7 +49,20 @@ impl Drops {
                 println!("reported: {reported:?}");
                 last = reported;
             }
-            reported == self
+            let pairs = self.counts().into_iter().zip(reported.counts());
+            let mut kinds = pairs.map(|(told, counted)| counted.checked_sub(told));
+            kinds.all(|more| more.is_some_and(|more| more <= again))
         });
+    }
+
+    fn counts(self) -> [usize; 6] {
+        [
+            self.malformed,
+            self.unknown,
+            self.foreign,
+            self.repeated,
+            self.heartbeats_malformed,
+            self.heartbeats_refused,
+        ]
     }
 }

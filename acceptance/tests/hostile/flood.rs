@@ -77,7 +77,7 @@ fn a_flood_takes_nothing_from_others(stage: &Stage) {
         heartbeats_malformed: told / 2,
         ..Drops::default()
     };
-    drops.wait_for(stage);
+    drops.wait_until_counted(stage, FLOOD / 10);
     let peak = peak.max(memory(engines.scheduler.id()));
     println!("{told} of each kind; {resting} KiB before, at most {peak} KiB");
     assert!(

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mig_acceptance::Site;
 use mig_protocol::openpgp::KeyFileSigner;
@@ -23,6 +23,9 @@ pub struct Https {
     config: Arc<ClientConfig>,
     port: u16,
     token: String,
+    made: Instant,
+    signer: KeyFileSigner,
+    ahead: i64,
     wire: Option<Wire>,
 }
 
@@ -81,6 +84,9 @@ impl Https {
             config: Arc::new(config),
             port: site.ports().api,
             token: create_token(&signer, now, Id(1)).expect("a token"),
+            made: Instant::now(),
+            signer,
+            ahead,
             wire: None,
         }
     }
@@ -111,6 +117,12 @@ impl Https {
         content_type: &str,
         body: &[u8],
     ) -> std::io::Result<Reply> {
+        // Tokens are good for ten minutes, and there are tests of thousands of requests.
+        if self.made.elapsed() > Duration::from_secs(120) {
+            let now = Time::from_unix(Time::now().unix_seconds() + self.ahead);
+            self.token = create_token(&self.signer, now, Id(1)).expect("a token");
+            self.made = Instant::now();
+        }
         let mut request = format!(
             "{method} /api/v1/{path} HTTP/1.1\r\nHost: localhost\r\n\
              X-PGPAUTHORIZATION: {}\r\nContent-Length: {}\r\n",

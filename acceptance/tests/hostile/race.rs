@@ -92,7 +92,7 @@ fn schedulers_that_come_and_go_share_the_work_and_repeat_none_of_it() {
     let pairs = "SELECT count(*) FROM (SELECT DISTINCT actionid, queueloc FROM commands) AS pairs";
     assert_eq!(stage.number(pairs), commands.len(), "MIG_FAULT_SEED={seed}");
     // Each action was set in flight once, whoever did it, and counts are right.
-    let taken: usize = SCHEDULERS
+    let taken: Vec<usize> = SCHEDULERS
         .iter()
         .map(|log| {
             let log = std::fs::read_to_string(stage.site().path(log)).unwrap_or_default();
@@ -100,10 +100,12 @@ fn schedulers_that_come_and_go_share_the_work_and_repeat_none_of_it() {
             println!("{taken} actions were taken up by one of the schedulers");
             taken
         })
-        .sum();
+        .collect();
+    let all: usize = taken.iter().sum();
+    // One that is killed may not come to say so.
     assert!(
-        taken <= posted,
-        "{taken} of {posted}, MIG_FAULT_SEED={seed}"
+        (1..=posted).contains(&all),
+        "{taken:?} of {posted}, MIG_FAULT_SEED={seed}"
     );
     for id in stage.rows("SELECT id FROM actions") {
         let answer = stage.client().get("action", &[("actionid", &id)]).unwrap();

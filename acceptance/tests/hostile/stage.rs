@@ -156,10 +156,10 @@ impl Stage {
         configuration.acl = site.path("acl.cfg");
         configuration.directory = site.path("swarm");
         configuration.mix = "boot-storm".parse::<Mix>().unwrap();
+        let online = || self.number("SELECT count(*) FROM agents WHERE status = 'online'");
+        let before = online();
         let swarm = Swarm::start(configuration).unwrap_or_else(|error| panic!("{error}"));
-        self.wait_until("every agent being known", || {
-            self.number("SELECT count(*) FROM agents WHERE status = 'online'") >= agents
-        });
+        self.wait_until("every agent being known", || online() >= before + agents);
         swarm
     }
 

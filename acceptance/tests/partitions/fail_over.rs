@@ -33,6 +33,9 @@ fn a_database_that_fails_over_amid_transactions_costs_neither_an_action_nor_an_a
         let changes = [(&*stage::database_host(&large), hosts.clone()), encrypted()];
         stage::rewrite(&large.site, file, &changes);
     }
+    // What a scheduler claimed whose answer was lost is free again after that.
+    let soon = "[periodic]\ntakeover = \"10s\"\n[logging]".to_owned();
+    stage::rewrite(&large.site, "scheduler.cfg", &[("[logging]", soon)]);
     let mut schedulers = ["first.log", "second.log"].map(|log| large.start_scheduler(log));
     let mut api = large.start_api("api.log");
     let swarm = stage::swarm(&large, AGENTS, "localhost");

@@ -106,8 +106,9 @@ impl Diary {
         let lines = String::from_utf8_lossy(&lines).into_owned();
         let mut lines = lines.lines().peekable();
         while let Some(line) = lines.next() {
+            // What a kill cut may still look like an event, of another command.
             let cut = lines.peek() == Some(&LIFE);
-            if !self.take(line) && !cut {
+            if !cut && !self.take(line) {
                 let reason = format!("{}: `{line}` is no event", self.path.display());
                 return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use lapin::options::BasicPublishOptions;
-use lapin::{BasicProperties, Channel};
+use lapin::{BasicProperties, Channel, Confirmation};
 use mig_agent::http::Ask;
 use mig_protocol::{HeartbeatPost, Time, to_go_json};
 
@@ -28,7 +28,10 @@ pub(super) async fn publish(member: &Member, channel: &Channel) -> lapin::Error 
             .with_content_type("text/plain".into())
             .with_expiration((period.as_millis() * PERIODS).to_string().into())
             .with_timestamp(u64::try_from(Time::now().unix_seconds()).unwrap_or(0));
-        let options = BasicPublishOptions::default();
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
         let published = channel
             .basic_publish(
                 TO_SCHEDULERS.into(),
@@ -43,7 +46,7 @@ pub(super) async fn publish(member: &Member, channel: &Channel) -> lapin::Error 
             Err(error) => Err(error),
         };
         let pause = match confirmed {
-            Ok(confirmation) if confirmation.is_ack() => {
+            Ok(Confirmation::Ack(None)) => {
                 member.notes().counts.heartbeats += 1;
                 period
             }
