@@ -91,7 +91,8 @@ impl Trial {
         })
         .await;
         assert_eq!(counts.answers_stored, asked, "{counts:?}");
-        assert_eq!(counts.dropped(), 0, "{counts:?}");
+        // What was not confirmed before a connection was lost comes again.
+        assert_eq!(counts.dropped(), counts.answers_repeated, "{counts:?}");
         let mut site = self.site;
         site.scheduler.take().expect("a scheduler").stop().await;
     }
