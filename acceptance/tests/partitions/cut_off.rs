@@ -168,9 +168,16 @@ fn a_scheduler_cut_off_from_the_database_leaves_its_work_to_another_and_comes_ba
     assert!(apart.ask(&posted, "while the database is away from the", "scheduler"));
     // The other one is where the servers are.
     let mut second = apart.large.start_scheduler("second.log");
+    apart.wait_until("the action being taken up by the other one", || {
+        let statuses = "SELECT status FROM actions WHERE name LIKE 'while%'";
+        let statuses = apart.large.postgres.sql("mig", statuses);
+        ["inflight", "completed"].contains(&statuses.trim())
+    });
+    // Answers that the first one was given and could not store are its own until it
+    // can.
+    apart.to_database.heal();
     apart.settle_and_check(&posted);
     second.stop().unwrap();
-    apart.to_database.heal();
     // What comes now is for the first one, which runs as it did.
     assert!(apart.ask(&posted, "the database is back at the", "scheduler"));
     apart.settle_and_check(&posted);
