@@ -22,7 +22,7 @@ pub fn text(ast: &Ast) -> Hir {
 ///
 /// * No match contains a line feed; `^`, `\A`, `$` and `\z` mean line borders.
 /// * The carriage return before a line feed does not belong to the line, but
-///   here it may be matched.
+///   here it may be matched, and a line may end before any carriage return.
 /// * Whatever matches U+FFFD also matches any single byte above 0x7F.
 pub fn block(ast: &Ast) -> Hir {
     Lowering { lines: true }.node(ast)
@@ -78,19 +78,9 @@ impl Lowering {
             Position::TextStart if self.lines => Look::StartLF,
             Position::LineStart => Look::StartLF,
             Position::TextStart => Look::Start,
-            Position::LineEnd | Position::TextEnd if self.lines => {
-                // Nothing but empty matches can follow, so it does no harm
-                // that the carriage return is consumed here.
-                return Hir::concat(vec![
-                    Hir::repetition(Repetition {
-                        min: 0,
-                        max: Some(1),
-                        greedy: true,
-                        sub: Box::new(Hir::literal(*b"\r")),
-                    }),
-                    Hir::look(Look::EndLF),
-                ]);
-            }
+            // Before the carriage return, as what follows may look around too: in
+            // `$^` and in `a$\b`.
+            Position::LineEnd | Position::TextEnd if self.lines => Look::EndCRLF,
             Position::LineEnd => Look::EndLF,
             Position::TextEnd => Look::End,
         };

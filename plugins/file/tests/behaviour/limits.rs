@@ -155,6 +155,7 @@ fn files_that_vanish_spoil_nothing() {
                 n = (n + 1) % 150;
             }
         });
+        let _stop = mig_testkit::StopOnDrop(&stop);
         for _ in 0..10 {
             let document = search(json!({"paths": [tree.root()], "contents": ["x"],
                 "mtimes": ["<1d"], "options": {"matchall": true}}));
@@ -163,6 +164,5 @@ fn files_that_vanish_spoil_nothing() {
                 "the others are found"
             );
         }
-        stop.store(true, order);
     });
 }

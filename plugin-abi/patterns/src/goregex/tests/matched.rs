@@ -245,6 +245,10 @@ fn a_pattern_never_spans_lines() {
         ("^b$", b"b\r", true),
         (r"^\r$", b"\r\r", true),
         ("^$", b"\r\n", true),
+        ("(?m)$^", b"\r\n", true),
+        (r"b$\b", b"b\r\n", true),
+        (r"b$\B", b"b\r\n", false),
+        (r"b$", b"b\ra\r\n", false),
         (r"b\s$", b"b\r\n", false),
         (r"b\r", b"b\rc\n", true),
     ];
