@@ -64,7 +64,8 @@ fn unshare() -> Command {
         // He stays who he is: some servers refuse to run as root.
         command.args(["--user", "--map-current-user", "--keep-caps"]);
     }
-    command.arg("--");
+    // It must not outlive the one that waits for it.
+    command.args(["--", "setpriv", "--pdeathsig", "KILL", "--"]);
     command
 }
 
@@ -82,17 +83,12 @@ impl SmallDisk {
         // Whoever a server runs as has to reach what is mounted in it.
         std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o711))
             .expect("permissions");
-        let output = Command::new("mount")
-            .args(["-t", "tmpfs", "-o"])
-            .arg(format!("size={mebibytes}m,mode=1777"))
-            .arg("tmpfs")
-            .arg(directory.path())
-            .output()
-            .expect("mount");
-        assert!(
-            output.status.success(),
-            "mount: {}",
-            String::from_utf8_lossy(&output.stderr)
+        mount(
+            Command::new("mount")
+                .args(["-t", "tmpfs", "-o"])
+                .arg(format!("size={mebibytes}m,mode=1777"))
+                .arg("tmpfs")
+                .arg(directory.path()),
         );
         Self(directory)
     }
@@ -118,7 +114,26 @@ impl SmallDisk {
         }
     }
 
-    /// Frees what [`SmallDisk::fill`] took.
+    /// Leaves room for so many bytes, about; also where there is less than that.
+    ///
+    /// # Panics
+    /// When the file that takes the room cannot be made.
+    pub fn leave(&self, bytes: u64) {
+        let disk = nix::sys::statvfs::statvfs(self.path()).expect("a file system");
+        let free = disk.blocks_available() * disk.fragment_size();
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(self.ballast())
+            .expect("a file");
+        let taken = file.metadata().expect("a file").len();
+        let wanted = (taken + free).saturating_sub(bytes);
+        file.set_len(wanted.min(taken)).expect("room");
+        let zeros = vec![0; usize::try_from(wanted.saturating_sub(taken)).expect("a size")];
+        (&file).write_all(&zeros).expect("room");
+    }
+
+    /// Frees what was taken.
     ///
     /// # Panics
     /// When it took nothing.
@@ -139,4 +154,17 @@ impl Drop for SmallDisk {
             .arg(self.path())
             .output();
     }
+}
+
+/// Mounts something.
+///
+/// # Panics
+/// When that cannot be done; the message is what `mount` says.
+pub(crate) fn mount(call: &mut Command) {
+    let output = call.output().expect("mount");
+    assert!(
+        output.status.success(),
+        "mount: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

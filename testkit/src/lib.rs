@@ -1,11 +1,20 @@
-//! What the tests of all crates share: skipping by name, waiting on state and
-//! free ports. Nothing here is linked into a program that is shipped.
+//! What the tests of all crates share: skipping by name, waiting on state, free
+//! ports, and children and threads that leave no trace. Nothing here is linked into a
+//! program that is shipped.
 
+mod bound;
 mod disk;
 mod port;
+mod program;
+mod silent;
+mod stop;
 
+pub use bound::{spawn, spawn_until};
 pub use disk::{SmallDisk, own_mounts};
 pub use port::free_port;
+pub use program::install;
+pub use silent::{Silent, name};
+pub use stop::StopOnDrop;
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -62,11 +71,13 @@ pub fn is_root() -> bool {
 /// When it does not hold within `deadline`; `what` names it.
 pub fn wait_until(what: &str, deadline: Duration, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + deadline;
-    while !condition() {
-        assert!(
-            Instant::now() < end,
-            "{what} did not happen within {deadline:?}"
-        );
+    loop {
+        // Before the look: who was held up between two looks has one more.
+        let late = Instant::now() >= end;
+        if condition() {
+            return;
+        }
+        assert!(!late, "{what} did not happen within {deadline:?}");
         std::thread::park_timeout(Duration::from_millis(5));
     }
 }

@@ -1,8 +1,12 @@
 //! Ports for programs that may be stopped and started again.
 
 use std::fs::{File, OpenOptions};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::AsRawFd;
 use std::sync::{Mutex, PoisonError};
+
+use nix::sys::socket::sockopt::ReuseAddr;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, setsockopt, socket};
 
 /// From here on nobody has a service by custom, and everywhere it is below the
 /// ports that the system gives to outgoing connections: one of those must not
@@ -13,6 +17,10 @@ const COUNT: u16 = 10_000;
 /// lives: between the choice of a port and the start of its server, and while the
 /// server is down, another test program would find it free.
 const BLOCK: u16 = 50;
+
+/// Where a port must be free: the second of a pair of servers is at the other
+/// address, on the same port.
+const LOOPBACK: [Ipv4Addr; 2] = [Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)];
 
 /// What this process holds.
 struct Held {
@@ -35,7 +43,7 @@ static HELD: Mutex<Held> = Mutex::new(Held {
 pub fn free_port() -> u16 {
     let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+        let free = |port: &u16| LOOPBACK.iter().all(|host| is_free(*host, *port));
         if let Some(port) = held.left.by_ref().find(free) {
             return port;
         }
@@ -48,6 +56,22 @@ pub fn free_port() -> u16 {
         held.locks.push(lock);
         held.left = block;
     }
+}
+
+/// Whether nobody listens there. Without listening: a program that another thread
+/// starts at this moment has a copy of the socket until it is executed, and a copy that
+/// listened would be in the way of whoever is given the port.
+fn is_free(host: Ipv4Addr, port: u16) -> bool {
+    let socket = socket(
+        AddressFamily::Inet,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )
+    .expect("a socket");
+    setsockopt(&socket, ReuseAddr, &true).expect("an option of the socket");
+    let address = SockaddrIn::from(SocketAddrV4::new(host, port));
+    bind(socket.as_raw_fd(), &address).is_ok()
 }
 
 fn unused_block() -> Option<(File, std::ops::Range<u16>)> {

@@ -3,14 +3,15 @@
 //! PostgreSQL and RabbitMQ come from Debian's packages. Each instance has its
 //! own directory, ports and secrets, listens on loopback only, and ends with the
 //! test program that started it, whichever way that ends. `shared()` gives all
-//! tests of a program one instance, which stops with the last one that uses it;
+//! tests of a program one instance, which stays until the program ends;
 //! a test that disturbs its server takes one of its own with `start()`.
 
 mod certificates;
+mod ending;
+mod kept;
 mod owner;
 mod postgres;
 mod rabbit;
-mod sys;
 
 pub use certificates::Certificates;
 pub use postgres::{Database, Postgres};
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 /// How long a server may take to start on a machine that is busy with other
 /// things.
-const STARTING: Duration = Duration::from_secs(120);
+const STARTING: Duration = Duration::from_secs(300);
 
 /// Runs a program to its end and returns what it printed.
 fn printed(command: &mut Command) -> Result<String, String> {

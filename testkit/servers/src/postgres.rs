@@ -1,5 +1,6 @@
 //! A private PostgreSQL.
 
+mod cluster;
 mod standby;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::{Certificates, STARTING, owner, printed, sys, tail};
+use crate::{Certificates, STARTING, ending, kept, owner, printed, tail};
 
 const SUPERUSER: &str = "postgres";
 const PASSWORD: &str = "correct horse";
@@ -44,6 +45,7 @@ impl Postgres {
         }
         let server = Arc::new(Postgres::start()?);
         *shared = Arc::downgrade(&server);
+        kept::keep(Arc::clone(&server) as _);
         Some(server)
     }
 
@@ -68,20 +70,8 @@ impl Postgres {
         };
         let directory = owner::directory("mig-pg");
         let certificates = Certificates::make(directory.path(), addresses);
-        let password = directory.path().join("password");
-        owner::write(&password, PASSWORD, 0o600);
         let data = directory.path().join("data");
-        printed(
-            owner::command(&programs.join("initdb"), directory.path())
-                .arg("--pgdata")
-                .arg(&data)
-                .arg("--pwfile")
-                .arg(&password)
-                .args(["--username", SUPERUSER, "--encoding", "UTF8"])
-                .args(["--locale", "C.UTF-8", "--no-sync", "--auth-local", "trust"])
-                .args(["--auth-host", "scram-sha-256"]),
-        )
-        .expect("initdb");
+        cluster::make(&programs, directory.path(), &data);
         admit_everywhere(&data.join("pg_hba.conf"));
         let server = Postgres {
             programs,
@@ -127,7 +117,10 @@ impl Postgres {
     pub fn new_database(self: &Arc<Self>) -> Database {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let name = format!("mig{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        self.sql(SUPERUSER, &format!("CREATE DATABASE {name}"));
+        // The other template is busy while the server cleans up in it, and on a busy
+        // machine for longer than PostgreSQL waits.
+        let statement = format!("CREATE DATABASE {name} TEMPLATE template0");
+        self.sql(SUPERUSER, &statement);
         Database {
             server: Arc::clone(self),
             name,
@@ -156,10 +149,15 @@ impl Postgres {
         printed(&mut command)
     }
 
-    /// Kills the server as a crash would, and waits until it is gone. Only for
-    /// an instance of one's own.
+    /// Kills the server as a crash would, and waits until it is gone with all its
+    /// processes: nothing is committed any more. Only for an instance of one's own.
+    ///
+    /// # Panics
+    /// When it had ended already; the message has the end of its log.
     pub fn kill(&self) {
-        self.end(Signal::SIGKILL);
+        let child = self.running().child.take().expect("it runs");
+        ending::crash(child, &self.log());
+        ending::wait_until_left(&self.data());
     }
 
     /// Stops the server; open connections are ended. Only for an instance of
@@ -181,9 +179,17 @@ impl Postgres {
 
     fn end(&self, signal: Signal) {
         if let Some(mut child) = self.running().child.take() {
-            sys::signal(&child, signal);
+            ending::signal(&child, signal);
             child.wait().expect("wait");
         }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.directory.path().join("log")
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
@@ -200,8 +206,8 @@ impl Postgres {
                 0 => mig_testkit::free_port(),
                 known => known,
             };
-            let mut child =
-                sys::spawn(self.server(running.port), Signal::SIGQUIT).expect("PostgreSQL starts");
+            let child = mig_testkit::spawn_until(&mut self.server(running.port), Signal::SIGQUIT);
+            let mut child = child.expect("PostgreSQL starts");
             if self.answers(&mut child, running.port, end) {
                 running.child = Some(child);
                 return;
@@ -209,7 +215,7 @@ impl Postgres {
             assert!(
                 Instant::now() < end,
                 "PostgreSQL does not start: {}",
-                tail(&self.directory.path().join("log"))
+                tail(&self.log())
             );
             std::thread::park_timeout(Duration::from_millis(50));
         }
@@ -244,10 +250,10 @@ impl Postgres {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
-            .open(directory.join("log"))
+            .open(self.log())
             .expect("a log");
         let mut command = owner::command(&self.programs.join("postgres"), directory);
-        command.arg("-D").arg(directory.join("data"));
+        command.arg("-D").arg(self.data());
         // Nothing here survives the machine, so nothing is forced to the disk; a
         // killed process loses nothing by that, since what was committed has been
         // written all the same.

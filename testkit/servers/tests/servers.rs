@@ -18,10 +18,14 @@ fn a_database_server_keeps_what_it_committed_when_it_is_killed() {
 }
 
 #[test]
-fn a_shared_database_server_is_one_while_somebody_holds_it() {
+fn a_shared_database_server_is_one_until_the_program_ends() {
     let Some(first) = Postgres::shared() else {
         return;
     };
+    let port = first.port();
+    drop(first);
+    let first = Postgres::shared().expect("it is there");
+    assert_eq!(first.port(), port);
     let second = Postgres::shared().expect("it is there");
     assert_eq!(first.port(), second.port());
     let (one, other) = (first.new_database(), second.new_database());

@@ -55,11 +55,6 @@ impl Postgres {
     /// When it does not become the primary.
     pub fn promote(&self) {
         let promoted = self.sql(SUPERUSER, "SELECT pg_promote(true, 120)");
-        assert_eq!(
-            promoted.trim(),
-            "t",
-            "{}",
-            crate::tail(&self.directory.path().join("log"))
-        );
+        assert_eq!(promoted.trim(), "t", "{}", crate::tail(&self.log()));
     }
 }

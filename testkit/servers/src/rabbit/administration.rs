@@ -65,8 +65,14 @@ impl Rabbit {
     /// # Panics
     /// When it fails.
     pub fn ctl(&self, words: &[&str]) -> String {
-        let mut command = self.command(self.programs.join("rabbitmqctl"));
-        printed(command.arg("--quiet").args(words)).unwrap_or_else(|error| panic!("{error}"))
+        let mut answer = Err(String::new());
+        mig_testkit::wait_until("rabbitmqctl reaches the broker", STARTING, || {
+            let mut command = self.command(self.programs.join("rabbitmqctl"));
+            answer = printed(command.arg("--quiet").args(words));
+            // As above, in its words.
+            !matches!(&answer, Err(why) if why.contains("unable to perform an operation on node"))
+        });
+        answer.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Raises (true) or ends the alarm for memory, at which publishers are held
@@ -82,11 +88,16 @@ impl Rabbit {
     }
 
     /// Ends every connection, as a restarting load balancer would.
+    ///
+    /// # Panics
+    /// When there was none to end.
     pub fn close_connections(&self) {
-        self.eval(
-            "[catch rabbit_networking:close_connection(C, \"closed by a test\") \
-             || C <- rabbit_networking:connections()]",
+        // Some end by themselves meanwhile.
+        let closed = self.eval(
+            "length([C || C <- rabbit_networking:connections(), \
+             (catch rabbit_networking:close_connection(C, \"closed by a test\")) =:= ok])",
         );
+        assert_ne!(closed, "0", "no connection was closed");
     }
 
     /// An evaluation; what it answers instead when it fails.

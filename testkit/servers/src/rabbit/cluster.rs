@@ -1,6 +1,6 @@
 //! Several nodes that are one broker.
 
-use super::Rabbit;
+use super::{COOKIE, Rabbit};
 use crate::STARTING;
 
 impl Rabbit {
@@ -27,5 +27,28 @@ impl Rabbit {
             first.eval(&running) == "true"
         });
         Some([first].into_iter().chain(rest).collect())
+    }
+
+    /// Cuts this node off from the others of its cluster (true), or lets them find
+    /// each other again. Clients reach all of them as before.
+    ///
+    /// # Panics
+    /// When an evaluation fails.
+    pub fn split_off(&self, others: &[&Rabbit], apart: bool) {
+        // Nodes that do not have the same cookie for each other refuse each other,
+        // and those that are connected already are disconnected once. So only this
+        // one gets another: if both sides had it, they would agree again. All in one
+        // evaluation: what follows a node that has gone must not find another one
+        // that is still there.
+        let cookie = if apart { "APART" } else { COOKIE };
+        let names: Vec<String> = others
+            .iter()
+            .map(|other| format!("'{}'", other.node))
+            .collect();
+        let names = names.join(", ");
+        self.eval(&format!(
+            "begin [erlang:set_cookie(N, '{cookie}') || N <- [{names}]], \
+             {apart} andalso [erlang:disconnect_node(N) || N <- [{names}]] end"
+        ));
     }
 }

@@ -15,8 +15,10 @@ use std::time::Instant;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::{Certificates, STARTING, owner, sys, tail};
+use crate::{Certificates, STARTING, ending, kept, owner, tail};
 
+/// The directory of its data within its own.
+const DATA: &str = "mnesia";
 const COOKIE: &str = "MIGTESTCOOKIE";
 
 /// A private RabbitMQ node with a port mapper of its own. It listens without and
@@ -60,6 +62,7 @@ impl Rabbit {
         }
         let broker = Arc::new(Rabbit::start()?);
         *shared = Arc::downgrade(&broker);
+        kept::keep(Arc::clone(&broker) as _);
         Some(broker)
     }
 
@@ -124,6 +127,11 @@ impl Rabbit {
         })
     }
 
+    /// Where it keeps its data.
+    pub fn data_dir(&self) -> PathBuf {
+        self.directory.path().join(DATA)
+    }
+
     /// The port without TLS on 127.0.0.1; also after [`Rabbit::restart`].
     pub fn amqp_port(&self) -> u16 {
         self.running().ports.amqp
@@ -156,12 +164,16 @@ impl Rabbit {
         } else {
             Signal::SIGCONT
         };
-        sys::signal(broker, word);
+        ending::signal(broker, word);
     }
 
     /// Kills the broker as a crash would. Only for an instance of one's own.
+    ///
+    /// # Panics
+    /// When it had ended already; the message has the end of its log.
     pub fn kill(&self) {
-        self.end(Signal::SIGKILL);
+        let broker = self.running().broker.take().expect("it runs");
+        ending::crash(broker, &self.log());
     }
 
     /// Stops the broker in order. Only for an instance of one's own.
@@ -182,9 +194,14 @@ impl Rabbit {
 
     fn end(&self, signal: Signal) {
         if let Some(mut broker) = self.running().broker.take() {
-            sys::signal(&broker, signal);
+            ending::signal(&broker, signal);
             broker.wait().expect("wait");
         }
+    }
+
+    fn log(&self) -> PathBuf {
+        let name = format!("log/{}.log", self.node);
+        self.directory.path().join(name)
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
@@ -198,7 +215,7 @@ impl Rabbit {
             if !again {
                 self.choose_ports(running);
             }
-            let broker = sys::spawn(self.server(running.ports), Signal::SIGKILL);
+            let broker = mig_testkit::spawn(&mut self.server(running.ports));
             let mut broker = broker.expect("RabbitMQ starts");
             if self.answers(&mut broker, running.ports, end) {
                 running.broker = Some(broker);
@@ -245,7 +262,7 @@ impl Rabbit {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        running.mapper = Some(sys::spawn(mapper, Signal::SIGKILL).expect("epmd starts"));
+        running.mapper = Some(mig_testkit::spawn(&mut mapper).expect("epmd starts"));
         // The broker would start one that outlives it if it were first.
         mig_testkit::wait_until("the port mapper answers", STARTING, || {
             std::net::TcpStream::connect(("127.0.0.1", ports.mapper)).is_ok()
@@ -325,7 +342,7 @@ impl Rabbit {
         let mut command = self.command_with(self.programs.join("rabbitmq-server"), ports);
         command
             .env("RABBITMQ_DIST_PORT", ports.distribution.to_string())
-            .env("RABBITMQ_MNESIA_BASE", path("mnesia"))
+            .env("RABBITMQ_MNESIA_BASE", path(DATA))
             .env("RABBITMQ_LOG_BASE", path("log"))
             .env("RABBITMQ_CONFIG_FILE", path("rabbitmq.conf"))
             .env("RABBITMQ_ADVANCED_CONFIG_FILE", path("advanced.config"))
@@ -364,12 +381,7 @@ impl Rabbit {
 impl Drop for Rabbit {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let log = format!("log/{}.log", self.node);
-            eprintln!(
-                "{} had said:\n{}",
-                self.node,
-                tail(&self.directory.path().join(log))
-            );
+            eprintln!("{} had said:\n{}", self.node, tail(&self.log()));
         }
         self.end(Signal::SIGKILL);
         if let Some(mut mapper) = self.running().mapper.take() {
