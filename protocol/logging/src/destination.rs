@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use crate::line::Line;
 use crate::{LoggingError, Mode, Protocol, Severity};
 
 /// The daemon facility, as the original's programs use.
@@ -27,6 +28,8 @@ pub(crate) enum Destination {
         path: PathBuf,
         max_size: u64,
         file: File,
+        /// Whether it ends with a part of a line.
+        torn: bool,
     },
     Udp {
         socket: UdpSocket,
@@ -51,6 +54,7 @@ impl Destination {
                     path: path.clone(),
                     max_size: *max_size,
                     file,
+                    torn: false,
                 }),
                 Err(source) => Err(LoggingError::File {
                     path: path.clone(),
@@ -82,17 +86,15 @@ impl Destination {
         }
     }
 
-    /// Writes one line. A destination that fails must not stop the program, so
-    /// failures end here; a lost syslog connection is tried again after a while.
-    pub(crate) fn write(&mut self, severity: Severity, text: &str) {
+    /// Writes one line.
+    fn write(&mut self, severity: Severity, text: &str) -> io::Result<()> {
         match self {
-            Self::Stderr => {
-                let _ = writeln!(io::stderr(), "{} {text}", stamp());
-            }
+            Self::Stderr => writeln!(io::stderr(), "{} {text}", stamp()),
             Self::File {
                 path,
                 max_size,
                 file,
+                torn,
             } => {
                 if *max_size > 0 && file.metadata().is_ok_and(|meta| meta.len() >= *max_size) {
                     let mut old = path.clone().into_os_string();
@@ -101,13 +103,20 @@ impl Destination {
                         && let Ok(fresh) = append(path)
                     {
                         *file = fresh;
+                        *torn = false;
                     }
                 }
-                let _ = file.write_all(format!("{} {text}\n", stamp()).as_bytes());
+                let size = |file: &File| file.metadata().map_or(0, |meta| meta.len());
+                let before = size(file);
+                let end_of_torn = if *torn { "\n" } else { "" };
+                let line = format!("{end_of_torn}{} {text}\n", stamp());
+                let written = file.write_all(line.as_bytes());
+                *torn = written.is_err() && (*torn || size(file) > before);
+                written
             }
-            Self::Udp { socket, tag } => {
-                let _ = socket.send(packet(severity, tag, text).as_bytes());
-            }
+            Self::Udp { socket, tag } => socket
+                .send(packet(severity, tag, text).as_bytes())
+                .map(|_| ()),
             Self::Tcp {
                 host,
                 port,
@@ -119,14 +128,72 @@ impl Destination {
                     *stream = tcp(host, *port).ok();
                     *retry = Instant::now() + SYSLOG_RETRY;
                 }
+                let Some(open) = stream else {
+                    return Err(io::ErrorKind::NotConnected.into());
+                };
                 let line = format!("{}\n", packet(severity, tag, text));
-                if let Some(open) = stream
-                    && open.write_all(line.as_bytes()).is_err()
-                {
+                let written = open.write_all(line.as_bytes());
+                if written.is_err() {
                     *stream = None;
                 }
+                written
             }
         }
+    }
+}
+
+/// A destination, and what it did not take. A log that fails must not stop its
+/// program, so failures end here; the next line that can be written follows one
+/// that says how many are missing.
+pub(crate) struct Output {
+    destination: Destination,
+    lost: u64,
+    /// Why the last of them is missing.
+    reason: String,
+}
+
+impl Output {
+    pub(crate) fn new(destination: Destination) -> Self {
+        Self {
+            destination,
+            lost: 0,
+            reason: String::new(),
+        }
+    }
+
+    /// Writes one line if that can be done; a lost syslog connection is tried again
+    /// after a while.
+    pub(crate) fn write(&mut self, severity: Severity, text: &str) {
+        let written = self
+            .tell_of_lost()
+            .and_then(|()| self.destination.write(severity, text));
+        if let Err(error) = written {
+            self.lost += 1;
+            self.reason = error.to_string();
+        }
+    }
+
+    /// Makes room, for a test.
+    #[cfg(test)]
+    pub(crate) fn put(&mut self, room: File) {
+        if let Destination::File { file, .. } = &mut self.destination {
+            *file = room;
+        }
+    }
+
+    fn tell_of_lost(&mut self) -> io::Result<()> {
+        if self.lost == 0 {
+            return Ok(());
+        }
+        let severity = Severity::Warning;
+        let said = format!(
+            "{} lines of the log are missing here: {}.",
+            self.lost, self.reason
+        );
+        let line = Line::saying(said).render(severity);
+        self.destination.write(severity, &line)?;
+        self.lost = 0;
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::destination::Destination;
+use crate::destination::{Destination, Output};
 use crate::line::Line;
 use crate::{LoggingError, Settings, Severity};
 
@@ -21,14 +21,14 @@ const OURS: &str = "mig";
 /// Turns events into lines.
 pub(crate) struct LineLayer {
     threshold: Severity,
-    destination: Mutex<Destination>,
+    output: Mutex<Output>,
 }
 
 impl LineLayer {
     pub(crate) fn new(settings: &Settings, program: &str) -> Result<Self, LoggingError> {
         Ok(Self {
             threshold: settings.level,
-            destination: Mutex::new(Destination::open(&settings.mode, program)?),
+            output: Mutex::new(Output::new(Destination::open(&settings.mode, program)?)),
         })
     }
 }
@@ -73,8 +73,8 @@ where
             }
         }
         let text = line.render(severity);
-        match self.destination.lock() {
-            Ok(mut destination) => destination.write(severity, &text),
+        match self.output.lock() {
+            Ok(mut output) => output.write(severity, &text),
             // Another thread died while writing; the log is still usable.
             Err(poisoned) => poisoned.into_inner().write(severity, &text),
         }

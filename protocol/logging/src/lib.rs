@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod complaints;
 mod destination;
 mod layer;
 mod line;
@@ -19,7 +20,24 @@ use thiserror::Error;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+pub use complaints::{Complaints, LeftOut};
 pub use severity::Severity;
+
+/// An error with everything that led to it, on one line.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let said = cause.to_string();
+        // Some errors repeat their cause.
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        next = cause.source();
+    }
+    text.replace(['\n', '\r'], " ")
+}
 
 /// Where log lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]

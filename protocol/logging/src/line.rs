@@ -18,6 +18,14 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    /// One that says just that.
+    pub(crate) fn saying(message: String) -> Self {
+        Self {
+            message,
+            ..Self::default()
+        }
+    }
+
     /// Takes ids that this line lacks from an outer span.
     pub(crate) fn inherit(&mut self, outer: &Line) {
         for (own, other) in [

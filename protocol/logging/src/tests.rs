@@ -3,7 +3,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::destination::Destination;
+use crate::destination::{Destination, Output};
 
 fn with_log(settings: &Settings, log: impl FnOnce()) {
     let layer = layer::LineLayer::new(settings, "mig-test").unwrap();
@@ -195,13 +195,56 @@ fn a_lost_syslog_server_is_not_tried_for_every_line() {
         port: server.local_addr().unwrap().port(),
         protocol: Protocol::Tcp,
     };
-    let mut destination = Destination::open(&mode, "test").unwrap();
+    let mut output = Output::new(Destination::open(&mode, "test").unwrap());
     server.set_nonblocking(true).unwrap();
     let mut connections = 0;
-    for _ in 0..500 {
+    let mut write = || {
         // Accepted and closed at once, so that writing fails soon after.
         connections += u32::from(server.accept().is_ok());
-        destination.write(Severity::Info, "line");
+        output.write(Severity::Info, "line");
+        connections
+    };
+    // Soon is when the kernel comes to it.
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while write() < 2 {
+        assert!(std::time::Instant::now() < end, "it is not tried again");
+        std::thread::yield_now();
     }
-    assert_eq!(connections, 2, "the first one and one more");
+    for _ in 0..500 {
+        assert_eq!(write(), 2, "the first one and one more");
+    }
+}
+
+#[test]
+fn lines_that_a_full_disk_did_not_take_are_counted_in_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let log = std::fs::File::create(&path).unwrap();
+    let destination = Destination::File {
+        path: path.clone(),
+        max_size: 0,
+        // A disk that is always full.
+        file: std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap(),
+        torn: false,
+    };
+    let mut output = Output::new(destination);
+    for _ in 0..3 {
+        output.write(Severity::Info, "- - - [info] too much");
+    }
+    output.put(log);
+    output.write(Severity::Info, "- - - [info] it fits");
+    output.write(Severity::Info, "- - - [info] and this");
+    let found = lines(&path);
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(
+        found[0].starts_with("- - - [warning] 3 lines of the log are missing here: No space"),
+        "{found:?}"
+    );
+    assert_eq!(
+        found[1..],
+        ["- - - [info] it fits", "- - - [info] and this"]
+    );
 }

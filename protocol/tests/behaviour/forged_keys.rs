@@ -10,9 +10,10 @@ use pgp::composed::{
 };
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{
-    Notation, PacketTrait, SignatureConfig, SignatureType, Subpacket, SubpacketData,
+    Notation, PacketTrait, Signature, SignatureConfig, SignatureType, Subpacket, SubpacketData,
 };
-use pgp::types::{Duration, KeyDetails, Password, Timestamp};
+use pgp::ser::Serialize;
+use pgp::types::{Duration, KeyDetails, Password, SigningKey, Timestamp, VerifyingKey};
 use rand_core::OsRng;
 
 use crate::{at, data, text};
@@ -235,4 +236,73 @@ fn times_and_critical_notations_of_a_signature_count() {
     let critical = Subpacket::critical(notation).expect("a packet");
     let refused = verdict(CREATED, by_fingerprint, vec![critical]);
     assert!(matches!(refused, Err(VerifyError::Unacceptable(_))));
+}
+
+/// What a signature with this configuration signs, where it is of these bytes.
+fn digest(config: &SignatureConfig, signed: &[u8]) -> Box<[u8]> {
+    let mut hasher = config.hash_alg.new_hasher().expect("a hash");
+    hasher.update(signed);
+    let length = config.hash_signature_data(&mut hasher).expect("hashes");
+    hasher.update(&config.trailer(length).expect("a trailer"));
+    hasher.finalize()
+}
+
+/// Refused for its type and nothing else, as everything else about it fits.
+fn refused_for_its_type(key: &SignedPublicKey, document: &[u8], signature: &Signature) {
+    let config = signature.config().expect("known");
+    let bytes = signature.signature().expect("known");
+    key.primary_key
+        .verify(config.hash_alg, &digest(config, document), bytes)
+        .expect("the key did sign these bytes");
+    let mut packet = Vec::new();
+    signature
+        .to_writer_with_header(&mut packet)
+        .expect("writes");
+    let mut ring = Keyring::new();
+    ring.add_armored(&armored(key)).expect("a key");
+    let reason = format!(
+        "a signature of type {:?} is not a signature of a document",
+        config.typ()
+    );
+    assert_eq!(
+        ring.verify_packet(document, &packet, at("2024-03-01T10:05:00Z")),
+        Err(VerifyError::Unacceptable(reason))
+    );
+}
+
+#[test]
+fn what_a_key_signed_in_another_sense_is_no_document_of_its_owner() {
+    // Its own certification, of the key and the name as they are hashed for it.
+    let key = public("rsa.pub.asc");
+    let user = &key.details.users[0];
+    let certification = &user.signatures[0];
+    assert_eq!(certification.typ(), Some(SignatureType::CertPositive));
+    let body = key.primary_key.to_bytes().expect("bytes");
+    let name = user.id.id();
+    let mut document = vec![0x99];
+    document.extend(u16::try_from(body.len()).expect("short").to_be_bytes());
+    document.extend(body);
+    document.push(0xB4);
+    document.extend(u32::try_from(name.len()).expect("short").to_be_bytes());
+    document.extend(name);
+    refused_for_its_type(&key, &document, certification);
+
+    // A time stamp. Of such a one only the first byte is hashed, so it would hold for
+    // every document that begins with it.
+    let secret = secret(true);
+    let owner = &secret.primary_key;
+    let hash = HashAlgorithm::Sha256;
+    let mut config = SignatureConfig::v4(SignatureType::Timestamp, owner.algorithm(), hash);
+    let created = SubpacketData::SignatureCreationTime(Timestamp::from_secs(CREATED));
+    config.hashed_subpackets = [Some(created), by_fingerprint(&secret)]
+        .into_iter()
+        .flatten()
+        .map(|data| Subpacket::regular(data).expect("a packet"))
+        .collect();
+    let digest = digest(&config, b"t");
+    let bytes = owner
+        .sign(&Password::empty(), hash, &digest)
+        .expect("signs");
+    let stamp = Signature::from_config(config, [digest[0], digest[1]], bytes).expect("fits");
+    refused_for_its_type(&secret.to_public_key(), b"t", &stamp);
 }

@@ -242,6 +242,17 @@ impl GpgHome {
         );
         let open = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o700);
         std::fs::set_permissions(home.path(), open).expect("chmod");
+        // gpg waits five seconds for an agent that it starts itself; this is over
+        // when the agent listens.
+        let agent = Command::new("gpg-agent")
+            .arg("--homedir")
+            .arg(home.path())
+            .args(["--quiet", "--daemon"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(agent.expect("an agent").success());
         Some(home)
     }
 
