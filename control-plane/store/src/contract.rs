@@ -10,7 +10,7 @@ use crate::StoreResult;
 use crate::records::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey, Claim,
     DestroyOrder, Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator,
-    Progress, Pruned, Recorded, Search, Signature, StatisticsRound, StoredAction,
+    Progress, Pruned, Recorded, Retention, Search, Signature, StatisticsRound, StoredAction,
 };
 
 /// The memory of the control plane. Every method is one transaction: it happens
@@ -114,7 +114,8 @@ pub trait Store: Send + Sync {
     /// Ends what is past its time: `sent` commands of actions with `expireafter`
     /// at or before `now` become `expired` (out of the outbox, finish time
     /// `now`, results unchanged), actions without an open command complete,
-    /// actions that never started become `invalid` with a reason.
+    /// actions that never started become `invalid` with a reason. Where there is very
+    /// much of it, this is done in portions, one for each call, which says so.
     async fn expire_due(&self, now: Time) -> StoreResult<Expired>;
 
     /// The next moment after `now` at which [`Store::claim_actions`] or
@@ -148,8 +149,9 @@ pub trait Store: Send + Sync {
     /// identified by queueloc and pid (rows that are offline do not count). A
     /// new one gets an identifier, start time `now` and status `online`; a known
     /// one gets heartbeat time `now`, and, when anything in it differs, name,
-    /// version, mode, environment, tags and refresh time, and becomes `online`
-    /// unless it is `destroyed`, which stays.
+    /// version, mode, environment, tags and refresh time, and becomes `online`;
+    /// one that was `destroyed` does so a minute after that order, since it lives
+    /// on, but keeps its destruction time.
     async fn record_heartbeats(
         &self,
         agents: &[Agent],
@@ -157,9 +159,7 @@ pub trait Store: Send + Sync {
     ) -> StoreResult<Vec<HeartbeatOutcome>>;
 
     /// Marks agents that were not heard of: online ones become idle, idle and
-    /// destroyed ones offline. An agent that was destroyed before
-    /// `limits.idle_before`, has been heard of since then and is the only one of
-    /// its endpoint is online again: nobody else would answer.
+    /// destroyed ones offline.
     async fn age_agents(&self, limits: AgeLimits) -> StoreResult<AgedAgents>;
 
     /// Counts of agents for the dashboard, computed from the rows as they are.
@@ -219,16 +219,24 @@ pub trait Store: Send + Sync {
     async fn api_keys(&self) -> StoreResult<Vec<ApiKey>>;
 
     /// Writes the counts of agents into the table `agents_stats`, at most once a
-    /// round, and deletes old rows.
+    /// round, and deletes old rows and those of a clock that was ahead.
     async fn record_statistics(&self, round: &StatisticsRound) -> StoreResult<Recorded>;
 
     /// Agents in mode `daemon` that are not offline, were heard of since then and
-    /// share a queueloc; ordered by queueloc, the one that started first before
-    /// the others.
-    async fn duplicate_agents(&self, heard_since: Time) -> StoreResult<Vec<Agent>>;
+    /// share a queueloc that comes after `after`; ordered by queueloc, the one that
+    /// started first before the others. Of at most `queues` queues, and of each
+    /// the newest [`DUPLICATES_OF_ONE`](crate::DUPLICATES_OF_ONE). Without
+    /// environment and tags, which may be large.
+    async fn duplicate_agents(
+        &self,
+        heard_since: Time,
+        after: &str,
+        queues: u32,
+    ) -> StoreResult<Vec<Agent>>;
 
-    /// Marks an agent destroyed (destruction time `order.now`) and stores the
-    /// action that ends it, as [`Store::create_action`] does.
+    /// Marks an agent destroyed (destruction time `order.now`), unless that was
+    /// ordered before and it lives on, and stores the action that ends it, as
+    /// [`Store::create_action`] does.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when it is offline or somebody else ordered it
@@ -257,8 +265,10 @@ pub trait Store: Send + Sync {
     /// Announces agents; those come back that nobody else announced before.
     async fn announce_agents(&self, agents: &[Id]) -> StoreResult<Vec<Id>>;
 
-    /// Deletes actions that finished before `before` with their commands and
-    /// signatures, and agents that are offline or destroyed, were last heard of
-    /// before it and have no commands left.
-    async fn prune(&self, before: Time) -> StoreResult<Pruned>;
+    /// Deletes actions that finished long ago with their commands and signatures, and
+    /// agents that are offline or destroyed, were last heard of long ago and have no
+    /// commands left. The last one of a queue that was not deleted stays longer. Each
+    /// call deletes one portion, actions first, and says whether there may be more:
+    /// the first time on a site of years nobody else is to wait for all of it.
+    async fn prune(&self, retention: Retention) -> StoreResult<Pruned>;
 }

@@ -71,6 +71,20 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// The connection was lost amid the last step and nobody could be asked since:
+    /// it may have happened, whole, or not at all.
+    #[error(
+        "{database}: the connection was lost at the very end, so it is not known whether it has \
+         {doing}: {reason}"
+    )]
+    Unsure {
+        /// The database and its server.
+        database: String,
+        /// What was being done, in the past tense: `stored an action`.
+        doing: &'static str,
+        /// Why nobody could be asked.
+        reason: String,
+    },
     /// Another process holds the database.
     #[error("{path}: the database is in use by another process")]
     Busy {
@@ -127,6 +141,14 @@ impl StoreError {
     /// True when another try with the same values is bound to fail.
     pub fn is_refused(&self) -> bool {
         matches!(self, StoreError::Refused { .. })
+    }
+
+    /// True when the database cannot be asked now, whatever it is asked.
+    pub fn is_away(&self) -> bool {
+        matches!(
+            self,
+            StoreError::Unreachable { .. } | StoreError::Unsure { .. }
+        )
     }
 
     /// True when there is no such row.

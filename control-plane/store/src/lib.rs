@@ -23,9 +23,9 @@ pub use ids::IdSource;
 pub use postgres::{PostgresAccess, PostgresStore, SslMode};
 pub use records::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey,
-    ApiKeyChange, Claim, DestroyOrder, Expired, HeartbeatOutcome, Holding, IdBlock,
-    InvestigatorUpdate, NewCommand, NewInvestigator, Progress, Pruned, Recorded, Search, Signature,
-    StatisticsRound, StoredAction, VersionCount,
+    ApiKeyChange, Claim, DUPLICATES_OF_ONE, DestroyOrder, Expired, HeartbeatOutcome, Holding,
+    IdBlock, InvestigatorUpdate, NEWS, NewCommand, NewInvestigator, Progress, Pruned, Recorded,
+    Retention, Search, Signature, StatisticsRound, StoredAction, VersionCount,
 };
 pub use signals::{Changes, Wake};
 pub use sqlite::SqliteStore;

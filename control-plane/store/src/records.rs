@@ -1,5 +1,7 @@
 //! What goes into and comes out of the store beside the documents themselves.
 
+use std::time::Duration;
+
 use mig_protocol::{
     Action, CommandStatus, Counters, Id, InvestigatorStatus, ModuleResult, Permissions, Time,
 };
@@ -165,6 +167,8 @@ pub struct Expired {
     pub actions: Vec<Id>,
     /// Those among them that never started and are invalid now.
     pub invalidated: Vec<Id>,
+    /// There may be more to end: this was one portion of it.
+    pub more: bool,
 }
 
 /// What became of a heartbeat.
@@ -183,9 +187,28 @@ pub enum HeartbeatOutcome {
 pub struct AgeLimits {
     /// Online agents not heard of since are idle.
     pub idle_before: Time,
-    /// Idle agents not heard of since are offline.
+    /// Idle agents not heard of since are offline. Those first heard of longer than
+    /// [`NEWS`] before it need not be announced any more.
     pub offline_before: Time,
 }
+
+/// Agents first heard of longer ago are no news to anybody.
+pub const NEWS: Duration = Duration::from_secs(600);
+
+/// So long after the order to end it an agent that is heard of may still be about
+/// to end; later, it lives on.
+pub(crate) const ENDING: Duration = Duration::from_secs(60);
+
+/// Of the agents of one queue, so many of the newest are looked at together.
+pub const DUPLICATES_OF_ONE: u32 = 16;
+
+/// Versions that are counted by themselves. Agents say what they like of their
+/// version, and a table that is kept for long must not be what they fill a disk with.
+pub(crate) const VERSIONS: u32 = 100;
+/// Of each as many characters.
+pub(crate) const VERSION_LENGTH: u32 = 128;
+/// All other versions together.
+pub(crate) const OTHER_VERSIONS: &str = "other";
 
 /// How many agents changed their status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -194,9 +217,6 @@ pub struct AgedAgents {
     pub idle: u64,
     /// From idle or destroyed to offline.
     pub offline: u64,
-    /// From destroyed to online: ordered to end, they live and are the only one
-    /// left of their endpoint.
-    pub revived: u64,
 }
 
 /// One of the rows that tell over time how many agents there were.
@@ -215,8 +235,20 @@ pub struct StatisticsRound {
 pub struct Recorded {
     /// A row was added. Of several schedulers that ask at once, one hears this.
     pub written: bool,
-    /// Rows deleted.
+    /// Rows deleted because they are old.
     pub deleted: u64,
+    /// Rows deleted that were written under a clock that was ahead.
+    pub ahead: u64,
+}
+
+impl StatisticsRound {
+    /// Rows between these were written under a clock that was ahead: nothing would
+    /// be written any more once the time gets there. Only as many as it gets to
+    /// before somebody looks again, since it may be this clock that is wrong.
+    pub(crate) fn impossible(&self) -> (Time, Time) {
+        let period = self.now.since(self.none_since);
+        (self.now + period, self.now + period * 4)
+    }
 }
 
 /// The order to end an agent.
@@ -239,7 +271,7 @@ pub struct DestroyOrder {
 pub struct AgentStatistics {
     /// Rows that are online.
     pub online_agents: u64,
-    /// The same by version, most first.
+    /// The same by version, most first, rare ones together as `other` at the end.
     pub online_agents_by_version: Vec<VersionCount>,
     /// Distinct endpoints online.
     pub online_endpoints: u64,
@@ -390,6 +422,16 @@ impl std::fmt::Debug for ApiKey {
     }
 }
 
+/// What is old enough to be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Actions that finished, and agents last heard of, before.
+    pub before: Time,
+    /// Of agents whose queue may still be on the relay, and who alone can name it,
+    /// those last heard of before this as well.
+    pub queues_before: Time,
+}
+
 /// How much was deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pruned {
@@ -399,4 +441,8 @@ pub struct Pruned {
     pub commands: u64,
     /// Agents.
     pub agents: u64,
+    /// Of these, agents whose queue nobody has deleted, and nobody else's agent has.
+    pub queues_left: u64,
+    /// There may be more to delete: this was one portion of it.
+    pub more: bool,
 }

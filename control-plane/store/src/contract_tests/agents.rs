@@ -254,3 +254,29 @@ pub async fn statistics_count_agents_and_endpoints(store: Arc<dyn Store>) {
     assert_eq!(store.agent_statistics(now).await.unwrap(), expected);
     assert!(store.agent(Id(0)).await.unwrap_err().is_not_found());
 }
+
+/// Agents say of their version what they like.
+pub async fn rare_versions_are_counted_together(store: Arc<dyn Store>) {
+    let mut all = Vec::new();
+    for pid in 1..=150_u64 {
+        let mut one = agent("a", "linux.a", i64::try_from(pid).unwrap());
+        // Texts of which only the start differs, and some that are frequent.
+        one.version = format!("{:03}{}", pid.min(140), "x".repeat(1000));
+        all.push(one);
+    }
+    store.record_heartbeats(&all, at(0)).await.unwrap();
+    let counted = store.agent_statistics(at(1)).await.unwrap();
+    assert_eq!(counted.online_agents, 150);
+    let versions = &counted.online_agents_by_version;
+    assert_eq!(versions.len(), 101);
+    assert_eq!(
+        (&versions[0].version[..3], versions[0].count),
+        ("140", 11),
+        "the most frequent one comes first"
+    );
+    assert!(versions[..100].iter().all(|one| one.version.len() == 128));
+    assert_eq!(
+        (versions[100].version.as_str(), versions[100].count),
+        ("other", 40)
+    );
+}

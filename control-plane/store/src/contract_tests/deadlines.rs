@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mig_protocol::{ActionStatus, CommandStatus, Counters, Id};
 
 use super::fixtures::{action, agent, answer, at, claimed, heard, investigator, started, stored};
-use crate::{AgeLimits, Expired, Pruned, Store};
+use crate::{AgeLimits, Expired, Pruned, Retention, Store};
 
 /// Commands, and actions that never started.
 pub async fn what_is_past_its_time_ends(store: Arc<dyn Store>) {
@@ -32,7 +32,8 @@ pub async fn what_is_past_its_time_ends(store: Arc<dyn Store>) {
         Expired {
             commands: 1,
             actions,
-            invalidated
+            invalidated,
+            more: false
         }
     );
     assert_eq!(store.expire_due(at(601)).await.unwrap(), Expired::default());
@@ -129,13 +130,19 @@ pub async fn what_finished_long_ago_is_deleted(store: Arc<dyn Store>) {
         };
         store.age_agents(limits).await.unwrap();
     }
-    let pruned = store.prune(at(40)).await.unwrap();
+    let old = Retention {
+        before: at(40),
+        queues_before: at(40),
+    };
+    let pruned = store.prune(old).await.unwrap();
     assert_eq!(
         pruned,
         Pruned {
             actions: 1,
             commands: 1,
-            agents: 1
+            agents: 1,
+            queues_left: 1,
+            more: false
         }
     );
     assert!(store.action(Id(1)).await.unwrap_err().is_not_found());
@@ -153,5 +160,5 @@ pub async fn what_finished_long_ago_is_deleted(store: Arc<dyn Store>) {
     );
     store.agent(b).await.unwrap();
     store.action(Id(3)).await.unwrap();
-    assert_eq!(store.prune(at(40)).await.unwrap(), Pruned::default());
+    assert_eq!(store.prune(old).await.unwrap(), Pruned::default());
 }

@@ -49,11 +49,16 @@ macro_rules! contract_tests {
                 silent_agents_become_idle_then_offline
                 a_target_selects_one_row_per_endpoint
                 a_target_reaches_agents_by_what_they_found
-                statistics_count_agents_and_endpoints;
+                statistics_count_agents_and_endpoints
+                rare_versions_are_counted_together;
             duties: statistics_are_recorded_once_a_round
+                statistics_of_a_clock_that_was_ahead_are_no_round
                 agents_of_one_endpoint_are_found_and_ended_once
-                a_destroyed_agent_that_is_the_last_one_comes_back
+                duplicates_are_looked_at_in_small_pieces
+                a_destroyed_agent_that_lives_on_is_online_again
                 queues_of_agents_that_are_gone_are_named_until_deleted
+                an_agent_is_remembered_until_its_queue_is_deleted
+                what_is_no_news_any_more_is_forgotten_as_news
                 a_new_agent_is_announced_once;
             searches: actions_are_found_by_every_filter
                 commands_are_found_by_every_filter

@@ -118,18 +118,32 @@ impl PostgresAccess {
         self.host.starts_with('/')
     }
 
-    /// The driver's settings. Nothing waits for ever: not for a connection, not
-    /// for a statement, not for a lock, and not for a peer that went away.
-    pub(super) fn config(&self, name: &str) -> Config {
-        let mut config = Config::new();
+    /// The driver's settings for each server.
+    pub(super) fn configs(&self, name: &str) -> Vec<Config> {
         if self.is_socket() {
+            let mut config = self.config(name);
             config.host_path(Path::new(&self.host));
-        } else {
-            for host in self.host.split(',') {
-                config.host(host.trim());
-            }
-            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+            return vec![config];
         }
+        let of = |host: &str| {
+            let mut config = self.config(name);
+            config
+                .host(host.trim())
+                .target_session_attrs(TargetSessionAttrs::ReadWrite);
+            config
+        };
+        self.host.split(',').map(of).collect()
+    }
+
+    /// Whether it may be at any of several servers.
+    pub(super) fn has_several_hosts(&self) -> bool {
+        !self.is_socket() && self.host.contains(',')
+    }
+
+    /// What is the same for each. Nothing waits for ever: not for a connection, not
+    /// for a statement, not for a lock, and not for a peer that went away.
+    fn config(&self, name: &str) -> Config {
+        let mut config = Config::new();
         config
             .port(self.port)
             .dbname(&self.dbname)
@@ -150,7 +164,9 @@ impl PostgresAccess {
                  -c tcp_user_timeout=20s -c tcp_keepalives_idle=20s \
                  -c tcp_keepalives_interval=5s -c tcp_keepalives_count=3",
             )
-            .connect_timeout(Duration::from_secs(10))
+            // For each address of a name: a machine that is off keeps nobody from the
+            // next one.
+            .connect_timeout(Duration::from_secs(3))
             .tcp_user_timeout(Duration::from_secs(30))
             .keepalives_idle(Duration::from_secs(30))
             .keepalives_interval(Duration::from_secs(10))

@@ -6,8 +6,9 @@ use tokio_postgres::{Client, NoTls};
 
 use super::access::{PostgresAccess, SslMode};
 use super::failure::{Failure, Outcome};
+use super::hosts::Hosts;
 use super::migrations::{self, Found, NEWEST};
-use super::roles::{ADMIN, API, READONLY, SCHEDULER};
+use super::roles::{self, ADMIN, API, READONLY, SCHEDULER};
 use crate::{StoreError, StoreResult};
 
 /// Keeps two from creating at once: `MIG` and a number.
@@ -122,7 +123,7 @@ pub async fn create(
     let access = admin.to("postgres");
     let server = connect(&access).await?;
     let failed = |failure: Failure| failure.into_store("created the database", &access.to_string());
-    let credentials = roles(&server, new_passwords).await.map_err(failed)?;
+    let credentials = log_ins(&server, new_passwords).await.map_err(failed)?;
     let new = database(&server, dbname).await.map_err(failed)?;
     let access = admin.to(dbname);
     let mut inside = connect(&access).await?;
@@ -177,25 +178,62 @@ pub async fn status(access: &PostgresAccess) -> StoreResult<Migrated> {
     Ok(Migrated::of(found, NEWEST))
 }
 
+/// How much an original's database holds, for people; `None` for any other.
+///
+/// # Errors
+/// As [`status`].
+pub async fn size_of_original(access: &PostgresAccess) -> StoreResult<Option<String>> {
+    let mut client = connect(access).await?;
+    let size = async {
+        let look = client.transaction().await?;
+        if migrations::look(&look).await? != Found::Original {
+            return Ok(None);
+        }
+        let size = look
+            .query_one(
+                "SELECT pg_size_pretty(pg_database_size(current_database()))",
+                &[],
+            )
+            .await?;
+        Ok(Some(size.try_get(0)?))
+    };
+    let failed = |failure: Failure| failure.into_store("looked at the schema", &access.to_string());
+    size.await.map_err(failed)
+}
+
+/// What an operator should know of a database although it works, a line each.
+///
+/// # Errors
+/// [`StoreError::Unreachable`].
+pub async fn remarks(access: &PostgresAccess) -> StoreResult<Vec<String>> {
+    let mut client = connect(access).await?;
+    let found = async {
+        let look = client.transaction().await?;
+        super::remarks::of(&look, access.has_several_hosts()).await
+    };
+    let failed = |failure: Failure| failure.into_store("looked at the server", &access.to_string());
+    found.await.map_err(failed)
+}
+
 /// One connection outside the pool.
 async fn connect(access: &PostgresAccess) -> StoreResult<Client> {
-    let config = access.config("mig administration");
+    let hosts = Hosts::new(access, "mig administration");
     let connected = match access.tls()?.connector() {
-        Some(tls) => config.connect(tls).await.map(|(client, connection)| {
+        Some(tls) => hosts.reach(tls).await.map(|(client, connection)| {
             // Its end is seen by whoever uses the client.
             tokio::spawn(async move { drop(connection.await) });
             client
         }),
-        None => config.connect(NoTls).await.map(|(client, connection)| {
+        None => hosts.reach(NoTls).await.map(|(client, connection)| {
             tokio::spawn(async move { drop(connection.await) });
             client
         }),
     };
-    connected.map_err(|error| access.unreachable(super::failure::describe(&error)))
+    connected.map_err(|error| access.unreachable(error))
 }
 
 /// Roles belong to the server, not to a database.
-async fn roles(server: &Client, new_passwords: bool) -> Outcome<Vec<Credential>> {
+async fn log_ins(server: &Client, new_passwords: bool) -> Outcome<Vec<Credential>> {
     server
         .query("SELECT pg_advisory_lock($1)", &[&LOCK])
         .await?;
@@ -207,7 +245,8 @@ async fn roles(server: &Client, new_passwords: bool) -> Outcome<Vec<Credential>>
     };
     let mut credentials = Vec::new();
     for role in [ADMIN, SCHEDULER, API] {
-        let action = match known(role).await? {
+        // Only a superuser may say what a role that exists is not, even if it is not.
+        let (action, nothing_else) = match known(role).await? {
             true if !new_passwords => {
                 credentials.push(Credential {
                     role,
@@ -215,16 +254,18 @@ async fn roles(server: &Client, new_passwords: bool) -> Outcome<Vec<Credential>>
                 });
                 continue;
             }
-            true => "ALTER",
-            false => "CREATE",
+            true => ("ALTER", ""),
+            false => (
+                "CREATE",
+                "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION",
+            ),
         };
         let password = password();
         // The verifier: neither the server nor its log sees the password.
         let verifier = scram_sha_256(password.as_bytes());
         server
             .batch_execute(&format!(
-                "{action} ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION \
-                 PASSWORD '{verifier}'"
+                "{action} ROLE {role} LOGIN {nothing_else} PASSWORD '{verifier}'"
             ))
             .await?;
         credentials.push(Credential {
@@ -314,13 +355,15 @@ async fn schema(inside: &Client) -> Outcome<()> {
              END $$",
         )
         .await?;
+    // While it can be done: before version 15 the schema was the superuser's, and
+    // everybody's to create in.
+    roles::close_schema(inside).await?;
     inside
         .batch_execute(&format!("SET ROLE {}", quoted(&owner)))
         .await?;
     inside
         .batch_execute(&format!(
-            "REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-             GRANT USAGE ON SCHEMA public TO {SCHEDULER}, {API}, {READONLY}"
+            "GRANT USAGE ON SCHEMA public TO {SCHEDULER}, {API}, {READONLY}"
         ))
         .await?;
     Ok(())

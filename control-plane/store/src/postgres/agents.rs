@@ -12,7 +12,7 @@ use super::columns::{from_json, id, key, moment, text, time};
 use super::connection::Tx;
 use super::failure::{Outcome, not_found};
 use super::verbatim;
-use crate::{AgeLimits, AgedAgents};
+use crate::{AgeLimits, AgedAgents, NEWS};
 
 /// What [`from_row`] reads, of the table `agents`.
 pub(super) const COLUMNS: &str = "agents.id, agents.name, agents.queueloc, agents.mode, \
@@ -132,19 +132,11 @@ pub(super) async fn age(tx: &Tx<'_>, limits: AgeLimits) -> Outcome<AgedAgents> {
             &[&moment(limits.idle_before)],
         )
         .await?;
-    let revived = tx
-        .change(
-            "UPDATE agents SET status = 'online', destructiontime = $2
-             WHERE status = 'destroyed' AND destructiontime < $1 AND heartbeattime >= $1
-             AND NOT EXISTS (SELECT FROM agents AS other
-                 WHERE other.queueloc = agents.queueloc
-                 AND other.status IN ('online', 'idle'))",
-            &[&moment(limits.idle_before), &moment(Time::FAR_FUTURE)],
-        )
-        .await?;
-    Ok(AgedAgents {
-        idle,
-        offline,
-        revived,
-    })
+    // Where there are no workers nobody announces them.
+    tx.change(
+        "UPDATE agents SET announced = true WHERE NOT announced AND starttime < $1",
+        &[&moment(limits.offline_before - NEWS)],
+    )
+    .await?;
+    Ok(AgedAgents { idle, offline })
 }

@@ -21,19 +21,39 @@ struct Waiting {
     queueloc: String,
     answered: bool,
     expired: bool,
+    finished: Option<OffsetDateTime>,
+}
+
+impl Waiting {
+    /// An earlier try has stored this very answer, and nobody was told.
+    fn has(&self, answer: &Answer) -> bool {
+        self.finished == Some(moment(answer.received))
+    }
 }
 
 /// Stores answers in a few statements, whatever their number. Doing it again
-/// changes nothing: what is stored is answered already.
+/// changes nothing: what is stored is answered already, and after a try of which
+/// nobody knows how it ended what that has stored is stored now.
 pub(super) async fn finish(tx: &Tx<'_>, answers: &[Answer]) -> Outcome<Vec<AnswerOutcome>> {
     let mut waiting = lock(tx, answers).await?;
     let mut outcomes = Vec::with_capacity(answers.len());
-    let mut stored = Vec::new();
+    let (mut stored, mut before) = (Vec::new(), BTreeMap::new());
     for answer in answers {
         outcomes.push(match waiting.get_mut(&answer.command) {
             None => AnswerOutcome::UnknownCommand,
             Some(waiting) if waiting.queueloc != verbatim::text(&answer.queueloc) => {
                 AnswerOutcome::OtherAgent
+            }
+            Some(waiting) if waiting.answered && tx.may_have_happened() && waiting.has(answer) => {
+                // Given twice, it is stored once.
+                waiting.finished = None;
+                before.insert(waiting.action, (outcomes.len(), answer.received));
+                AnswerOutcome::Stored {
+                    action: waiting.action,
+                    // It took the place of the word that said so.
+                    replaced_expired: false,
+                    completed: false,
+                }
             }
             Some(waiting) if waiting.answered => AnswerOutcome::AlreadyAnswered {
                 action: waiting.action,
@@ -49,28 +69,39 @@ pub(super) async fn finish(tx: &Tx<'_>, answers: &[Answer]) -> Outcome<Vec<Answe
             }
         });
     }
+    for action in completed_before(tx, &before).await? {
+        complete(&mut outcomes, &before, action);
+    }
     if stored.is_empty() {
         return Ok(outcomes);
     }
     store(tx, &stored).await?;
     // The last answer of an action in this batch says when it changed, and
     // whether it was the last one missing.
-    let mut last: BTreeMap<Id, (usize, Time)> = BTreeMap::new();
+    let mut last = Last::new();
     for (place, (answer, outcome)) in answers.iter().zip(&outcomes).enumerate() {
         if let AnswerOutcome::Stored { action, .. } = outcome {
             last.insert(*action, (place, answer.received));
         }
     }
     for action in completed(tx, &last).await? {
-        if let Some((place, _)) = last.get(&action)
-            && let Some(AnswerOutcome::Stored { completed, .. }) = outcomes.get_mut(*place)
-        {
-            *completed = true;
-        }
+        complete(&mut outcomes, &last, action);
     }
     let changed: Vec<Id> = last.into_keys().collect();
     notify::changed(tx, &changed).await?;
     Ok(outcomes)
+}
+
+/// The last answer of each action: its place in the batch and when it arrived.
+type Last = BTreeMap<Id, (usize, Time)>;
+
+/// Notes that the last answer of this action was the last one missing.
+fn complete(outcomes: &mut [AnswerOutcome], last: &Last, action: Id) {
+    if let Some((place, _)) = last.get(&action)
+        && let Some(AnswerOutcome::Stored { completed, .. }) = outcomes.get_mut(*place)
+    {
+        *completed = true;
+    }
 }
 
 /// Reads the commands of answers and keeps everybody else from them. Their
@@ -87,7 +118,7 @@ async fn lock(tx: &Tx<'_>, answers: &[Answer]) -> Outcome<HashMap<Id, Waiting>> 
     .await?;
     let rows = tx
         .rows(
-            "SELECT id, actionid, queueloc, answered, status FROM commands
+            "SELECT id, actionid, queueloc, answered, status, finishtime FROM commands
              WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE",
             &[&commands],
         )
@@ -99,6 +130,7 @@ async fn lock(tx: &Tx<'_>, answers: &[Answer]) -> Outcome<HashMap<Id, Waiting>> 
             queueloc: row.try_get("queueloc")?,
             answered: row.try_get("answered")?,
             expired: row.try_get::<_, &str>("status")? == CommandStatus::Expired.as_str(),
+            finished: row.try_get("finishtime")?,
         };
         waiting.insert(id(row, "id")?, one);
     }
@@ -168,7 +200,7 @@ async fn write(tx: &Tx<'_>, columns: &Columns<'_>) -> Outcome<()> {
 
 /// Notes when actions changed and ends those in flight that have no open
 /// command; says which.
-async fn completed(tx: &Tx<'_>, last: &BTreeMap<Id, (usize, Time)>) -> Outcome<Vec<Id>> {
+async fn completed(tx: &Tx<'_>, last: &Last) -> Outcome<Vec<Id>> {
     let actions = keys(last.keys().copied());
     let times: Vec<_> = last.values().map(|(_, time)| moment(*time)).collect();
     let rows = tx
@@ -195,4 +227,22 @@ async fn completed(tx: &Tx<'_>, last: &BTreeMap<Id, (usize, Time)>) -> Outcome<V
         }
     }
     Ok(ended)
+}
+
+/// Which actions ended with answers that an earlier try has stored.
+async fn completed_before(tx: &Tx<'_>, last: &Last) -> Outcome<Vec<Id>> {
+    if last.is_empty() {
+        return Ok(Vec::new());
+    }
+    let actions = keys(last.keys().copied());
+    let times: Vec<_> = last.values().map(|(_, time)| moment(*time)).collect();
+    let rows = tx
+        .rows(
+            "SELECT actions.id FROM actions
+             JOIN unnest($1::bigint[], $2::timestamptz[]) AS given (id, received) USING (id)
+             WHERE status = 'completed' AND finishtime = given.received",
+            &[&actions, &times],
+        )
+        .await?;
+    rows.iter().map(|row| id(row, "id")).collect()
 }

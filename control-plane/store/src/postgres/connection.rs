@@ -4,19 +4,22 @@
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Client, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Transaction,
+    Client, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Transaction,
 };
 use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{IsolationLevel, NoTls, Row};
+use tokio_postgres::{Config, IsolationLevel, NoTls, Row};
 
 use super::access::PostgresAccess;
 use super::failure::{self, Failure, Outcome};
+use super::hosts::{Connector, Hosts};
 use super::migrations::{self, Found};
+use super::remarks;
 use crate::{StoreError, StoreResult};
 
-/// How long a piece of work is tried again while the database is away. A caller
-/// with more patience calls again.
+/// How long a piece of work is tried again while the database is away. The last try
+/// begins after that: whoever was held up during a try has one more. A caller with
+/// more patience calls again.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Longest wait for a free connection.
@@ -64,9 +67,18 @@ impl From<Failure> for Trouble {
     }
 }
 
+impl Trouble {
+    /// As [`Failure::is_lost`].
+    pub(super) fn is_lost(&self) -> bool {
+        self.failure.is_lost()
+    }
+}
+
 /// The tries of one piece of work.
 pub(super) struct Attempts {
     end: Instant,
+    /// The try that is on began after the end.
+    late: bool,
     pause: Duration,
     /// A connection was lost while COMMIT was on the way.
     unsure: bool,
@@ -76,6 +88,7 @@ impl Attempts {
     pub(super) fn new() -> Attempts {
         Attempts {
             end: Instant::now() + PATIENCE,
+            late: false,
             pause: Duration::from_millis(10),
             unsure: false,
         }
@@ -84,21 +97,24 @@ impl Attempts {
 
 impl Database {
     pub(super) fn new(access: PostgresAccess, name: &str) -> StoreResult<Database> {
-        let config = access.config(name);
+        let hosts = Hosts::new(&access, name);
         // A connection is looked at before it is used; what breaks later is
         // noticed by the statement that meets it.
         let manner = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
+        // A moment more than it takes to hear that none of them answers.
+        let longest = hosts.longest() + Duration::from_secs(1);
+        let config = Config::new();
         let manager = match access.tls()?.connector() {
-            Some(tls) => Manager::from_config(config, tls, manner),
-            None => Manager::from_config(config, NoTls, manner),
+            Some(tls) => Manager::from_connect(config, Connector { hosts, tls }, manner),
+            None => Manager::from_connect(config, Connector { hosts, tls: NoTls }, manner),
         };
         let pool = Pool::builder(manager)
             .max_size(access.pool_size())
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(WAIT))
-            .create_timeout(Some(Duration::from_secs(10)))
+            .create_timeout(Some(longest))
             .build()
             .map_err(|error| failure::no_pool(&error))?;
         Ok(Database { access, pool })
@@ -106,6 +122,12 @@ impl Database {
 
     pub(super) async fn client(&self) -> Outcome<Client> {
         Ok(self.pool.get().await?)
+    }
+
+    /// Keeps a connection from being used again: it may look alive although the
+    /// server behind it is of no use any more.
+    pub(super) fn discard(client: Client) {
+        drop(Object::take(client));
     }
 
     /// Waits until a failed piece of work may be tried again, or says why it
@@ -124,24 +146,38 @@ impl Database {
         // A collision takes a transaction back for certain. A connection that is
         // lost does so too, unless it was lost after COMMIT had been sent.
         let lost = failure.is_lost();
-        if committing && lost && kind == Kind::Once {
-            return Err(StoreError::Database {
-                doing,
-                source: format!(
-                    "the connection to {} was lost at the very end, so it may have happened",
-                    self.access
-                )
-                .into(),
+        attempts.unsure |= committing && lost;
+        let once = attempts.unsure && kind == Kind::Once;
+        if once || !(lost || failure.is_collision()) || attempts.late {
+            let database = self.access.to_string();
+            // What a later try found in the database is an answer; what kept it from
+            // looking is none.
+            let answered = matches!(failure, Failure::Store(_));
+            let error = failure.into_store(doing, &database);
+            let may_matter = matches!(kind, Kind::Confirmed | Kind::Once);
+            return Err(if attempts.unsure && may_matter && !answered {
+                StoreError::Unsure {
+                    database,
+                    doing,
+                    reason: causes(&error),
+                }
+            } else {
+                error
             });
         }
-        if !(lost || failure.is_collision()) || Instant::now() >= attempts.end {
-            return Err(failure.into_store(doing, &self.access.to_string()));
-        }
-        attempts.unsure |= committing && lost;
         // Those that collided must not meet again.
         tokio::time::sleep(attempts.pause.mul_f64(rand::random_range(0.5..1.5))).await;
         attempts.pause = (attempts.pause * 2).min(Duration::from_millis(500));
+        attempts.late = Instant::now() >= attempts.end;
         Ok(())
+    }
+}
+
+/// An error with its causes on one line.
+fn causes(error: &StoreError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
     }
 }
 
@@ -223,6 +259,11 @@ impl<'a> Tx<'a> {
         migrations::look(&self.open).await
     }
 
+    /// What an operator should know of it.
+    pub(super) async fn remarks(&self, several_hosts: bool) -> Outcome<Vec<String>> {
+        remarks::of(&self.open, several_hosts).await
+    }
+
     /// Statements without parameters or results.
     pub(super) async fn run(&self, sql: &str) -> Outcome<()> {
         Ok(self.open.batch_execute(sql).await?)
@@ -238,14 +279,23 @@ macro_rules! transaction {
         loop {
             let outcome: Result<_, $crate::postgres::connection::Trouble> = async {
                 let mut client = database.client().await?;
-                let transaction =
-                    $crate::postgres::connection::Tx::begin(&mut client, $kind, &attempts).await?;
-                let value = {
-                    let $tx = &transaction;
-                    $body.await?
-                };
-                transaction.commit().await?;
-                Ok(value)
+                let outcome = async {
+                    let transaction =
+                        $crate::postgres::connection::Tx::begin(&mut client, $kind, &attempts)
+                            .await?;
+                    let value = {
+                        let $tx = &transaction;
+                        $body.await?
+                    };
+                    transaction.commit().await?;
+                    Ok(value)
+                }
+                .await;
+                let lost = |trouble: &$crate::postgres::connection::Trouble| trouble.is_lost();
+                if outcome.as_ref().is_err_and(lost) {
+                    $crate::postgres::connection::Database::discard(client);
+                }
+                outcome
             }
             .await;
             match outcome {
@@ -261,3 +311,41 @@ macro_rules! transaction {
     }};
 }
 pub(super) use transaction;
+
+#[cfg(test)]
+mod tests {
+    use deadpool_postgres::{PoolError, TimeoutType};
+
+    use super::super::access::SslMode;
+    use super::*;
+
+    /// The machine stood still in the middle of a try, and when it goes on the time
+    /// for tries is over.
+    #[tokio::test]
+    async fn who_was_held_up_during_a_try_has_one_more() {
+        let access = PostgresAccess {
+            host: "127.0.0.1".into(),
+            port: 5432,
+            dbname: "mig".into(),
+            user: "mig".into(),
+            password: String::new(),
+            sslmode: SslMode::Disable,
+            ca: None,
+            maxconn: None,
+        };
+        let database = Database::new(access, "test").unwrap();
+        let lost = |committing| Trouble {
+            committing,
+            failure: Failure::Pool(PoolError::Timeout(TimeoutType::Create)),
+        };
+        let mut attempts = Attempts {
+            end: Instant::now(),
+            ..Attempts::new()
+        };
+        let again = database.again(&mut attempts, lost(true), Kind::Confirmed, "tried");
+        again.await.unwrap();
+        let again = database.again(&mut attempts, lost(false), Kind::Confirmed, "tried");
+        let error = again.await.unwrap_err();
+        assert!(matches!(error, StoreError::Unsure { .. }), "{error}");
+    }
+}

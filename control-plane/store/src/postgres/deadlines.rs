@@ -9,6 +9,10 @@ use super::failure::Outcome;
 use super::notify;
 use crate::Expired;
 
+/// How many actions end in one transaction, whose statements have a limited time:
+/// each may have a command for every agent.
+const AT_ONCE: i64 = 16;
+
 /// Actions are locked first, as answers do, and looked at again once they are:
 /// another scheduler may have ended them meanwhile.
 pub(super) async fn expire(tx: &Tx<'_>, now: Time) -> Outcome<Expired> {
@@ -17,11 +21,14 @@ pub(super) async fn expire(tx: &Tx<'_>, now: Time) -> Outcome<Expired> {
         .rows(
             "SELECT id, status FROM actions
              WHERE status IN ('pending', 'scheduled', 'inflight') AND expireafter <= $1
-             ORDER BY id FOR NO KEY UPDATE",
-            &[&now],
+             ORDER BY id LIMIT $2 FOR NO KEY UPDATE",
+            &[&now, &AT_ONCE],
         )
         .await?;
-    let mut expired = Expired::default();
+    let mut expired = Expired {
+        more: i64::try_from(due.len()) == Ok(AT_ONCE),
+        ..Expired::default()
+    };
     let mut running = Vec::new();
     for row in &due {
         let action = id(row, "id")?;
@@ -45,8 +52,9 @@ async fn end_commands(tx: &Tx<'_>, actions: &[Id], now: OffsetDateTime) -> Outco
     let actions = keys(actions.iter().copied());
     // In the order in which answers lock them.
     tx.rows(
-        "SELECT id FROM commands WHERE actionid = ANY ($1) AND status = 'sent'
-         ORDER BY id FOR NO KEY UPDATE",
+        "SELECT count(*) FROM (SELECT FROM commands
+             WHERE actionid = ANY ($1) AND status = 'sent'
+             ORDER BY id FOR NO KEY UPDATE) AS locked",
         &[&actions],
     )
     .await?;

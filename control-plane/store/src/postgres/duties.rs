@@ -7,18 +7,37 @@ use super::columns::{id, key, keys, moment, text};
 use super::connection::Tx;
 use super::failure::{Failure, Outcome, not_found};
 use super::{actions, verbatim};
-use crate::{DestroyOrder, Signature, StoreError};
+use crate::{DUPLICATES_OF_ONE, DestroyOrder, Signature, StoreError};
 
 /// Rows of one queueloc next to each other, the oldest first.
-pub(super) async fn duplicates(tx: &Tx<'_>, heard_since: Time) -> Outcome<Vec<Agent>> {
+pub(super) async fn duplicates(
+    tx: &Tx<'_>,
+    heard_since: Time,
+    after: &str,
+    queues: u32,
+) -> Outcome<Vec<Agent>> {
     const ALIVE: &str = "status <> 'offline' AND mode <> 'checkin' AND heartbeattime >= $1";
+    // Columns of which each is short; `from_row` finds the others empty.
     let sql = format!(
-        "SELECT {COLUMNS} FROM agents WHERE {ALIVE} AND queueloc IN
-             (SELECT queueloc FROM agents WHERE {ALIVE}
-              GROUP BY queueloc HAVING count(*) > 1)
+        "WITH placed AS (
+             SELECT *, row_number() OVER
+                 (PARTITION BY queueloc ORDER BY starttime DESC, id DESC) AS place
+             FROM agents WHERE {ALIVE} AND queueloc IN
+                 (SELECT queueloc FROM agents WHERE {ALIVE} AND queueloc COLLATE \"C\" > $2
+                  GROUP BY queueloc HAVING count(*) > 1
+                  ORDER BY queueloc COLLATE \"C\" LIMIT $3))
+         SELECT id, name, queueloc, mode, version, pid, starttime, destructiontime,
+             heartbeattime, refreshtime, status, '{{}}' AS environment, '{{}}' AS tags, loadername
+         FROM placed WHERE place <= $4
          ORDER BY queueloc COLLATE \"C\", starttime, id"
     );
-    let rows = tx.rows(&sql, &[&moment(heard_since)]).await?;
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] = [
+        &moment(heard_since),
+        &verbatim::text(after),
+        &i64::from(queues),
+        &i64::from(DUPLICATES_OF_ONE),
+    ];
+    let rows = tx.rows(&sql, &values).await?;
     rows.iter().map(from_row).collect()
 }
 
@@ -33,9 +52,15 @@ pub(super) async fn destroy(tx: &Tx<'_>, order: &DestroyOrder) -> Outcome<()> {
     let (agent, now) = (key(order.agent), moment(order.now));
     let changed = tx
         .change(
-            "UPDATE agents SET status = 'destroyed', destructiontime = $2
+            "UPDATE agents SET destructiontime = $2,
+                 status = CASE WHEN $3::timestamptz >= $4::timestamptz THEN 'destroyed' ELSE status END
              WHERE id = $1 AND status <> 'offline' AND destructiontime = $3",
-            &[&agent, &now, &moment(order.destroyed_before)],
+            &[
+                &agent,
+                &now,
+                &moment(order.destroyed_before),
+                &moment(Time::FAR_FUTURE),
+            ],
         )
         .await?;
     if changed != 1 {

@@ -8,6 +8,9 @@ use tokio_postgres::error::SqlState;
 
 use crate::StoreError;
 
+/// What is said of a server that says nothing.
+pub(super) const SILENT: &str = "it does not answer";
+
 /// Result of a piece of work in a transaction.
 pub(super) type Outcome<T> = Result<T, Failure>;
 
@@ -108,11 +111,22 @@ impl Failure {
                     PoolError::Timeout(TimeoutType::Wait) => {
                         "all connections are in use; raise `maxconn`".into()
                     }
-                    PoolError::Timeout(_) => "it does not answer".into(),
+                    PoolError::Timeout(_) => SILENT.into(),
                     other => chain(other),
                 },
             },
         }
+    }
+
+    /// What this program does not accept of a database, with the remedy.
+    pub(super) fn refusal(doing: &'static str, message: String) -> Failure {
+        Failure::Store(StoreError::Database {
+            doing,
+            source: Box::new(Refusal {
+                code: None,
+                message,
+            }),
+        })
     }
 
     fn code(&self) -> Option<&SqlState> {
@@ -162,6 +176,8 @@ pub(super) fn is_gone(error: &tokio_postgres::Error) -> bool {
                 SqlState::CANNOT_CONNECT_NOW,
                 SqlState::TOO_MANY_CONNECTIONS,
                 SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+                // It is a standby now; another one took over, perhaps at this address.
+                SqlState::READ_ONLY_SQL_TRANSACTION,
             ]
             .contains(code);
     }

@@ -11,6 +11,7 @@ use tokio_postgres::{AsyncMessage, Connection, NoTls, Notification};
 
 use super::access::PostgresAccess;
 use super::failure::describe;
+use super::hosts::{Hosts, Unreached};
 use super::notify::{CHANGED, SEEN, WAKE};
 use super::tls::Tls;
 use crate::signals::{Changes, Wake};
@@ -35,6 +36,7 @@ impl Following {
     pub(super) fn start(access: &PostgresAccess, wake: Wake, changes: Changes) -> Following {
         let follower = Follower {
             access: access.clone(),
+            hosts: Hosts::new(access, "mig follows"),
             wake,
             changes,
         };
@@ -44,6 +46,7 @@ impl Following {
 
 struct Follower {
     access: PostgresAccess,
+    hosts: Hosts,
     wake: Wake,
     changes: Changes,
 }
@@ -70,9 +73,9 @@ impl Follower {
             Ok(tls) => tls,
             Err(error) => return error.to_string(),
         };
-        let (client, mut news, driver) = match connect(&self.access, &tls).await {
+        let (client, mut news, driver) = match connect(&self.hosts, &tls).await {
             Ok(connected) => connected,
-            Err(error) => return describe(&error),
+            Err(error) => return error.to_string(),
         };
         let _driver = Following(driver);
         let listen = format!("LISTEN {WAKE}; LISTEN {CHANGED}; LISTEN {SEEN}");
@@ -122,18 +125,17 @@ impl Follower {
 type News = mpsc::UnboundedReceiver<Result<Notification, tokio_postgres::Error>>;
 
 async fn connect(
-    access: &PostgresAccess,
+    hosts: &Hosts,
     tls: &Tls,
-) -> Result<(tokio_postgres::Client, News, JoinHandle<()>), tokio_postgres::Error> {
-    let config = access.config("mig follows");
+) -> Result<(tokio_postgres::Client, News, JoinHandle<()>), Unreached> {
     Ok(match tls.connector() {
         Some(tls) => {
-            let (client, connection) = config.connect(tls).await?;
+            let (client, connection) = hosts.reach(tls).await?;
             let (news, driver) = drive(connection);
             (client, news, driver)
         }
         None => {
-            let (client, connection) = config.connect(NoTls).await?;
+            let (client, connection) = hosts.reach(NoTls).await?;
             let (news, driver) = drive(connection);
             (client, news, driver)
         }

@@ -13,6 +13,7 @@ use super::connection::Tx;
 use super::failure::{Failure, Outcome};
 use super::notify::LONGEST;
 use super::{identifiers, verbatim};
+use crate::records::ENDING;
 use crate::{HeartbeatOutcome, StoreError};
 
 /// A process: queueloc, as a column holds it, and pid.
@@ -152,9 +153,15 @@ fn columns(order: &[(Process<'_>, usize)], heard: &[(Agent, Time)]) -> Outcome<C
     Ok(columns)
 }
 
+/// [`ENDING`] in SQL.
+fn ending() -> String {
+    format!("interval '{} seconds'", ENDING.as_secs())
+}
+
 /// Rows are locked no more than their change needs: who stores commands for many
 /// agents locks those against deletion, in another order.
 async fn update(tx: &Tx<'_>, columns: &Columns) -> Outcome<Vec<(Process<'static>, Place)>> {
+    let ending = ending();
     let sql = format!(
         "WITH known AS MATERIALIZED (
              SELECT agents.id AS row, heard.* FROM {HEARD} JOIN agents
@@ -163,7 +170,9 @@ async fn update(tx: &Tx<'_>, columns: &Columns) -> Outcome<Vec<(Process<'static>
              WHERE agents.status <> 'offline'
              ORDER BY heard.number FOR NO KEY UPDATE OF agents)
          UPDATE agents SET
-             status = CASE agents.status WHEN 'destroyed' THEN 'destroyed' ELSE 'online' END,
+             status = CASE WHEN agents.status = 'destroyed'
+                 AND known.heard <= agents.destructiontime + {ending}
+                 THEN 'destroyed' ELSE 'online' END,
              heartbeattime = known.heard, name = known.name, mode = known.mode,
              version = known.version, refreshtime = known.refreshed,
              environment = known.environment::json, tags = known.tags::json
@@ -181,6 +190,7 @@ async fn insert(
 ) -> Outcome<Vec<(Process<'static>, Place)>> {
     let count = u32::try_from(columns.pid.len()).unwrap_or(u32::MAX);
     let first = identifiers::issue(tx, count, now).await?.first;
+    let ending = ending();
     // Another process may have added a row a moment ago: then it is known.
     let sql = format!(
         "INSERT INTO agents AS known (id, name, queueloc, mode, version, pid, starttime,
@@ -190,7 +200,9 @@ async fn insert(
          FROM {HEARD} ORDER BY number
          ON CONFLICT (md5(queueloc), left(queueloc, 256), pid) WHERE status <> 'offline'
          DO UPDATE SET
-             status = CASE known.status WHEN 'destroyed' THEN 'destroyed' ELSE 'online' END,
+             status = CASE WHEN known.status = 'destroyed'
+                 AND excluded.heartbeattime <= known.destructiontime + {ending}
+                 THEN 'destroyed' ELSE 'online' END,
              heartbeattime = excluded.heartbeattime, name = excluded.name, mode = excluded.mode,
              version = excluded.version, refreshtime = excluded.refreshtime,
              environment = excluded.environment, tags = excluded.tags

@@ -19,10 +19,12 @@ mod follow;
 mod gathering;
 mod heartbeats;
 mod holding;
+mod hosts;
 mod identifiers;
 mod investigators;
 mod migrations;
 mod notify;
+mod remarks;
 mod retention;
 mod roles;
 mod search;
@@ -54,7 +56,8 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Connects to a database that has the schema of this program. Connections
     /// are made when they are needed, `maxconn` at most, and made anew when they
-    /// break; while the database is away every method tries for ten seconds.
+    /// break; while the database is away every method tries for ten seconds, and a
+    /// last time after them.
     ///
     /// # Errors
     /// [`StoreError::Unreachable`]; [`StoreError::OlderSchema`] and
@@ -84,6 +87,15 @@ impl PostgresStore {
             })
             .into_store("looked at the schema", "")),
         }
+    }
+
+    /// What an operator should know of the database although it works, a line each.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`].
+    pub async fn remarks(&self) -> StoreResult<Vec<String>> {
+        let several = self.database.access.has_several_hosts();
+        transaction!(&self.database, "looked at the server", Kind::Read, tx => tx.remarks(several))
     }
 
     /// Hears from the database what any process does with it and passes it on to

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use super::columns::{count, moment, text};
 use super::connection::Tx;
 use super::failure::Outcome;
+use crate::records::{OTHER_VERSIONS, VERSION_LENGTH, VERSIONS};
 use crate::{AgentStatistics, Recorded, StatisticsRound, VersionCount};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -80,8 +81,21 @@ pub(super) async fn record(tx: &Tx<'_>, round: &StatisticsRound) -> Outcome<Reco
             &[&moment(round.none_since), &now],
         )
         .await?;
-    if !free || there.is_some() {
+    if !free {
         return Ok(Recorded::default());
+    }
+    let (after, until) = round.impossible();
+    let ahead = tx
+        .change(
+            "DELETE FROM agents_stats WHERE \"timestamp\" > $1 AND \"timestamp\" <= $2",
+            &[&moment(after), &moment(until)],
+        )
+        .await?;
+    if there.is_some() {
+        return Ok(Recorded {
+            ahead,
+            ..Recorded::default()
+        });
     }
     let counts = of_agents(tx, round.now).await?;
     let online_by_version = VersionCount::document(&counts.online_agents_by_version);
@@ -123,13 +137,22 @@ pub(super) async fn record(tx: &Tx<'_>, round: &StatisticsRound) -> Outcome<Reco
     Ok(Recorded {
         written: true,
         deleted,
+        ahead,
     })
 }
 
 async fn by_version(tx: &Tx<'_>, condition: &str) -> Outcome<Vec<VersionCount>> {
     let sql = format!(
-        "SELECT version, count(*) AS n FROM agents WHERE {condition}
-         GROUP BY version ORDER BY n DESC, version COLLATE \"C\""
+        "WITH counted AS (
+             SELECT left(version, {VERSION_LENGTH}) AS version, count(*) AS n FROM agents
+             WHERE {condition} GROUP BY 1),
+         placed AS (
+             SELECT *, row_number() OVER (ORDER BY n DESC, version COLLATE \"C\") AS place
+             FROM counted)
+         SELECT CASE WHEN place > {VERSIONS} THEN '{OTHER_VERSIONS}' ELSE version END AS version,
+             sum(n)::bigint AS n
+         FROM placed GROUP BY least(place, {VERSIONS} + 1), 1
+         ORDER BY least(place, {VERSIONS} + 1)"
     );
     tx.rows(&sql, &[])
         .await?

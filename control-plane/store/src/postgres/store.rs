@@ -12,7 +12,7 @@ use super::{
 use crate::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey, Claim,
     DestroyOrder, Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator,
-    Progress, Pruned, Recorded, Search, Signature, StatisticsRound, Store, StoreResult,
+    Progress, Pruned, Recorded, Retention, Search, Signature, StatisticsRound, Store, StoreResult,
     StoredAction,
 };
 
@@ -72,8 +72,8 @@ impl Store for PostgresStore {
     }
 
     async fn finish_commands(&self, answers: &[Answer]) -> StoreResult<Vec<AnswerOutcome>> {
-        // An answer stored a moment ago is found answered the second time, and what
-        // followed from it was told to everybody when it was committed.
+        // What was stored a moment ago is recognised the second time, and everybody
+        // was told of it when it was committed.
         transaction!(&self.database, "stored answers", Kind::Repeatable, tx => answers::finish(tx, answers))
     }
 
@@ -174,8 +174,13 @@ impl Store for PostgresStore {
         transaction!(&self.database, "recorded statistics", Kind::Repeatable, tx => statistics::record(tx, round))
     }
 
-    async fn duplicate_agents(&self, heard_since: Time) -> StoreResult<Vec<Agent>> {
-        transaction!(&self.database, "looked for duplicate agents", Kind::Read, tx => duties::duplicates(tx, heard_since))
+    async fn duplicate_agents(
+        &self,
+        heard_since: Time,
+        after: &str,
+        queues: u32,
+    ) -> StoreResult<Vec<Agent>> {
+        transaction!(&self.database, "looked for duplicate agents", Kind::Read, tx => duties::duplicates(tx, heard_since, after, queues))
     }
 
     async fn destroy_agent(&self, order: &DestroyOrder) -> StoreResult<()> {
@@ -204,7 +209,7 @@ impl Store for PostgresStore {
         transaction!(&self.database, "announced agents", Kind::Once, tx => duties::announce(tx, agents))
     }
 
-    async fn prune(&self, before: Time) -> StoreResult<Pruned> {
-        transaction!(&self.database, "deleted what is old", Kind::Repeatable, tx => retention::prune(tx, before))
+    async fn prune(&self, retention: Retention) -> StoreResult<Pruned> {
+        transaction!(&self.database, "deleted what is old", Kind::Repeatable, tx => retention::prune(tx, retention))
     }
 }

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params, params_
 use super::columns::{Key, Micros, from_json, id, text, time, to_json};
 use super::failure::{Outcome, not_found};
 use super::identifiers;
-use crate::{AgeLimits, AgedAgents, HeartbeatOutcome};
+use crate::records::ENDING;
+use crate::{AgeLimits, AgedAgents, HeartbeatOutcome, NEWS};
 
 pub(super) fn from_row(row: &Row<'_>) -> Outcome<Agent> {
     Ok(Agent {
@@ -86,20 +87,20 @@ pub(super) fn heartbeats(
 }
 
 fn heartbeat(db: &Connection, agent: &Agent, now: Time) -> Outcome<HeartbeatOutcome> {
-    let known: Option<(Key, String)> = db
+    let known: Option<(Key, bool)> = db
         .prepare_cached(
-            "SELECT id, status FROM agents
+            "SELECT id, status = 'destroyed' AND ?3 <= destructiontime FROM agents
              WHERE queueloc = ?1 AND pid = ?2 AND status <> 'offline'
              ORDER BY id DESC LIMIT 1",
         )?
-        .query_row(params![agent.queueloc, agent.pid], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+        .query_row(
+            params![agent.queueloc, agent.pid, Micros(now - ENDING)],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
         .optional()?;
-    let Some((Key(id), status)) = known else {
+    let Some((Key(id), destroyed)) = known else {
         return add(db, agent, now);
     };
-    let destroyed = AgentStatus::from(status) == AgentStatus::Destroyed;
     let next = if destroyed {
         AgentStatus::Destroyed
     } else {
@@ -168,18 +169,10 @@ pub(super) fn age(db: &Connection, limits: AgeLimits) -> Outcome<AgedAgents> {
         "UPDATE agents SET status = 'idle' WHERE status = 'online' AND heartbeattime < ?1",
         limits.idle_before,
     )?;
-    let revived = db
-        .prepare_cached(
-            "UPDATE agents SET status = 'online', destructiontime = ?2
-             WHERE status = 'destroyed' AND destructiontime < ?1 AND heartbeattime >= ?1
-             AND NOT EXISTS (SELECT 1 FROM agents AS other
-                 WHERE other.queueloc = agents.queueloc
-                 AND other.status IN ('online', 'idle'))",
-        )?
-        .execute([Micros(limits.idle_before), Micros(Time::FAR_FUTURE)])?;
-    Ok(AgedAgents {
-        idle,
-        offline,
-        revived: u64::try_from(revived).unwrap_or(u64::MAX),
-    })
+    // Where there are no workers nobody announces them.
+    change(
+        "UPDATE agents SET announced = 1 WHERE announced = 0 AND starttime < ?1",
+        limits.offline_before - NEWS,
+    )?;
+    Ok(AgedAgents { idle, offline })
 }

@@ -7,18 +7,29 @@ use super::actions;
 use super::agents::from_row;
 use super::columns::{Key, Micros};
 use super::failure::{Failure, Outcome, not_found};
-use crate::{DestroyOrder, Signature, StoreError};
+use crate::{DUPLICATES_OF_ONE, DestroyOrder, Signature, StoreError};
 
 /// Rows of one queueloc next to each other, the oldest first.
-pub(super) fn duplicates(db: &Connection, heard_since: Time) -> Outcome<Vec<Agent>> {
+pub(super) fn duplicates(
+    db: &Connection,
+    heard_since: Time,
+    after: &str,
+    queues: u32,
+) -> Outcome<Vec<Agent>> {
     const ALIVE: &str = "status <> 'offline' AND mode <> 'checkin' AND heartbeattime >= ?1";
+    // Columns of which each is short; `from_row` finds the others empty.
     let sql = format!(
-        "SELECT * FROM agents WHERE {ALIVE} AND queueloc IN
-             (SELECT queueloc FROM agents WHERE {ALIVE}
-              GROUP BY queueloc HAVING count(*) > 1)
-         ORDER BY queueloc, starttime, id"
+        "SELECT id, name, queueloc, mode, version, pid, starttime, destructiontime,
+             heartbeattime, refreshtime, status, '{{}}' AS environment, '{{}}' AS tags, loadername
+         FROM (SELECT *, row_number() OVER
+                   (PARTITION BY queueloc ORDER BY starttime DESC, id DESC) AS place
+               FROM agents WHERE {ALIVE} AND queueloc IN
+                   (SELECT queueloc FROM agents WHERE {ALIVE} AND queueloc > ?2
+                    GROUP BY queueloc HAVING count(*) > 1 ORDER BY queueloc LIMIT ?3))
+         WHERE place <= ?4 ORDER BY queueloc, starttime, id"
     );
-    agents(db, &sql, [Micros(heard_since)])
+    let values = params![Micros(heard_since), after, queues, DUPLICATES_OF_ONE];
+    agents(db, &sql, values)
 }
 
 fn agents(db: &Connection, sql: &str, values: impl rusqlite::Params) -> Outcome<Vec<Agent>> {
@@ -43,13 +54,15 @@ pub(super) fn destroy(db: &Connection, order: &DestroyOrder) -> Outcome<()> {
     };
     let changed = db
         .prepare_cached(
-            "UPDATE agents SET status = 'destroyed', destructiontime = :now
+            "UPDATE agents SET destructiontime = :now,
+                 status = CASE WHEN :before >= :never THEN 'destroyed' ELSE status END
              WHERE id = :id AND status <> 'offline' AND destructiontime = :before",
         )?
         .execute(named_params! {
             ":id": Key(order.agent),
             ":now": Micros(order.now),
             ":before": Micros(order.destroyed_before),
+            ":never": Micros(Time::FAR_FUTURE),
         })?;
     if changed != 1 {
         let status: Option<String> = db

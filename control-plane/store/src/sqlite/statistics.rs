@@ -7,6 +7,7 @@ use rusqlite::{Connection, params, params_from_iter};
 
 use super::columns::{Micros, count};
 use super::failure::Outcome;
+use crate::records::{OTHER_VERSIONS, VERSION_LENGTH, VERSIONS};
 use crate::{AgentStatistics, Recorded, StatisticsRound, VersionCount};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -62,8 +63,16 @@ pub(super) fn record(db: &Connection, round: &StatisticsRound) -> Outcome<Record
     let there = db
         .prepare_cached("SELECT 1 FROM agents_stats WHERE timestamp > ?1 AND timestamp <= ?2")?
         .exists([Micros(round.none_since), Micros(round.now)])?;
+    let (after, until) = round.impossible();
+    let ahead = db
+        .prepare_cached("DELETE FROM agents_stats WHERE timestamp > ?1 AND timestamp <= ?2")?
+        .execute([Micros(after), Micros(until)])?;
+    let ahead = u64::try_from(ahead).unwrap_or(u64::MAX);
     if there {
-        return Ok(Recorded::default());
+        return Ok(Recorded {
+            ahead,
+            ..Recorded::default()
+        });
     }
     let counts = of_agents(db, round.now)?;
     let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
@@ -92,13 +101,19 @@ pub(super) fn record(db: &Connection, round: &StatisticsRound) -> Outcome<Record
     Ok(Recorded {
         written: true,
         deleted: u64::try_from(deleted).unwrap_or(u64::MAX),
+        ahead,
     })
 }
 
 fn by_version(db: &Connection, condition: &str) -> Outcome<Vec<VersionCount>> {
     let sql = format!(
-        "SELECT version, count(*) FROM agents WHERE {condition}
-         GROUP BY version ORDER BY count(*) DESC, version"
+        "WITH counted AS (
+             SELECT substr(version, 1, {VERSION_LENGTH}) AS version, count(*) AS n FROM agents
+             WHERE {condition} GROUP BY 1),
+         placed AS (
+             SELECT *, row_number() OVER (ORDER BY n DESC, version) AS place FROM counted)
+         SELECT CASE WHEN place > {VERSIONS} THEN '{OTHER_VERSIONS}' ELSE version END, sum(n)
+         FROM placed GROUP BY min(place, {VERSIONS} + 1) ORDER BY min(place, {VERSIONS} + 1)"
     );
     let versions = db
         .prepare_cached(&sql)?

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey, Claim,
     DestroyOrder, Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator,
-    Progress, Pruned, Recorded, Search, Signature, StatisticsRound, Store, StoreResult,
+    Progress, Pruned, Recorded, Retention, Search, Signature, StatisticsRound, Store, StoreResult,
     StoredAction,
 };
 
@@ -259,8 +259,14 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn duplicate_agents(&self, heard_since: Time) -> StoreResult<Vec<Agent>> {
-        let work = move |db: &_| duties::duplicates(db, heard_since);
+    async fn duplicate_agents(
+        &self,
+        heard_since: Time,
+        after: &str,
+        queues: u32,
+    ) -> StoreResult<Vec<Agent>> {
+        let after = after.to_owned();
+        let work = move |db: &_| duties::duplicates(db, heard_since, &after, queues);
         self.readers.read("looked for duplicate agents", work).await
     }
 
@@ -298,10 +304,10 @@ impl Store for SqliteStore {
         self.writer.write("announced agents", work).await
     }
 
-    async fn prune(&self, before: Time) -> StoreResult<Pruned> {
+    async fn prune(&self, retention: Retention) -> StoreResult<Pruned> {
         self.writer
             .write("deleted what is old", move |db| {
-                retention::prune(db, before)
+                retention::prune(db, retention)
             })
             .await
     }

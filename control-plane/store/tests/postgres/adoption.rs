@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use mig_protocol::{ActionStatus, AgentStatus, Id, Time};
+use mig_protocol::{ActionStatus, AgentStatus, CommandStatus, Id, Time};
 use mig_store::contract_tests::fixtures::{answer, at, ids};
 use mig_store::postgres::administer::{self, Migrated};
-use mig_store::{AnswerOutcome, Claim, PostgresStore, Search, Store, StoreError};
+use mig_store::{AnswerOutcome, Claim, Expired, PostgresStore, Search, Store, StoreError};
 use mig_target::Target;
 use mig_test_servers::Postgres;
 
@@ -78,7 +78,7 @@ async fn nothing_of_an_originals_database_is_lost() {
             done.counters.expired,
             done.counters.failed
         ),
-        (1, 1, 1)
+        (1, 2, 1)
     );
     assert_eq!(done.investigators[0].name, "Ada");
     assert_eq!(
@@ -177,7 +177,7 @@ async fn what_an_original_left_undone_goes_on() {
     };
     let claimed = store.claim_actions(&claim).await.unwrap();
     assert_eq!(ids(&claimed, |action| action.id), [22_750_003]);
-    assert!(store.issue_ids(1, Time::ZERO).await.unwrap().first.0 > 33_750_004);
+    assert!(store.issue_ids(1, Time::ZERO).await.unwrap().first.0 > 33_750_007);
 
     let text = "id IN (select agentid from commands, json_array_elements(commands.results) as r \
                 where actionid=22750001 and r#>>'{foundanything}' = 'true')";
@@ -191,6 +191,49 @@ async fn what_an_original_left_undone_goes_on() {
     };
     let commands = store.search_commands(&found).await.unwrap();
     assert!(ids(&commands, |command| command.id).contains(&33_750_001));
+}
+
+/// Years of it would otherwise be the first thing that schedulers have to do.
+#[tokio::test]
+async fn what_was_over_before_ends_with_the_migration() {
+    let Some(site) = adopted().await else {
+        return;
+    };
+    let store = site.store().await;
+    let expiry = Time::parse("2019-09-01T11:00:00Z").unwrap();
+    let stuck = store.action(Id(22_750_005)).await.unwrap().action;
+    assert_eq!(
+        (stuck.status, stuck.finishtime, stuck.counters.expired),
+        (ActionStatus::Completed, expiry, 1)
+    );
+    let command = store.command(Id(33_750_005)).await.unwrap();
+    assert_eq!(
+        (command.status, command.finishtime),
+        (CommandStatus::Expired, expiry)
+    );
+    let answered = store.command(Id(33_750_006)).await.unwrap();
+    assert_eq!(answered.status, CommandStatus::Success);
+    let forgotten = store.command(Id(33_750_007)).await.unwrap();
+    assert_eq!(forgotten.status, CommandStatus::Expired);
+    let waited = store.action(Id(22_750_006)).await.unwrap();
+    assert_eq!(waited.action.status, ActionStatus::Invalid);
+    assert_eq!(
+        waited.reason.as_deref(),
+        Some("expired before a scheduler took it up")
+    );
+    let due = store.expire_due(Time::now()).await.unwrap();
+    assert_eq!(due, Expired::default());
+    // An agent that answers after years is still heard.
+    let outcome = store
+        .finish_commands(&[answer(33_750_005, "linux.a", at(0))])
+        .await
+        .unwrap();
+    let stored = AnswerOutcome::Stored {
+        action: Id(22_750_005),
+        replaced_expired: true,
+        completed: false,
+    };
+    assert_eq!(outcome, [stored]);
 }
 
 #[tokio::test]

@@ -3,22 +3,34 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use mig_protocol::{ActionStatus, Id, Permissions};
-use mig_store::contract_tests::fixtures::{action, agent, at, claimed, heard, start, stored};
+use mig_store::contract_tests::fixtures::{
+    action, agent, answer, at, claimed, heard, start, stored,
+};
 use mig_store::{
-    DestroyOrder, NewInvestigator, PostgresAccess, PostgresStore, Signature, Store, StoreError,
+    AnswerOutcome, DestroyOrder, NewInvestigator, PostgresAccess, PostgresStore, Signature, Store,
+    StoreError,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use super::site::Site;
+
+/// Long enough for a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const PASS: u8 = 0;
 /// The server gets the next COMMIT; its answer is lost.
 const LOSE_ANSWER: u8 = 1;
 /// The next COMMIT is lost.
 const LOSE_COMMIT: u8 = 2;
+/// As the other two, and from then on nothing passes.
+const LOSE_ANSWER_AND_ALL: u8 = 3;
+const LOSE_COMMIT_AND_ALL: u8 = 4;
+const NOTHING: u8 = 5;
 
 /// The network before the server.
 struct Network {
@@ -34,6 +46,9 @@ impl Network {
         let orders = Arc::clone(&order);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                if orders.load(Ordering::SeqCst) == NOTHING {
+                    continue;
+                }
                 tokio::spawn(carry(client, server, Arc::clone(&orders)));
             }
         });
@@ -52,14 +67,21 @@ async fn carry(mut client: TcpStream, server: u16, order: Arc<AtomicU8>) {
                 let Ok(length @ 1..) = read else { return };
                 let bytes = &asked[..length];
                 let commit = bytes.windows(7).any(|word| word == b"COMMIT\0");
-                let what = if commit { order.swap(PASS, Ordering::SeqCst) } else { PASS };
-                if what == LOSE_COMMIT || server.write_all(bytes).await.is_err() {
+                let what = if commit { order.load(Ordering::SeqCst) } else { PASS };
+                let lose = [LOSE_COMMIT, LOSE_COMMIT_AND_ALL].contains(&what);
+                if !lose && server.write_all(bytes).await.is_err() {
                     return;
                 }
-                if what == LOSE_ANSWER {
-                    // Committed when it answers; nobody hears of it.
-                    let _ = server.read(&mut answered).await;
+                // Committed when it says so; nobody hears of it.
+                let lose_answer = [LOSE_ANSWER, LOSE_ANSWER_AND_ALL].contains(&what);
+                if lose_answer && !committed(&mut server).await {
                     return;
+                }
+                // Done as ordered, before anybody can notice.
+                match what {
+                    PASS => {}
+                    LOSE_ANSWER | LOSE_COMMIT => return order.store(PASS, Ordering::SeqCst),
+                    _ => return order.store(NOTHING, Ordering::SeqCst),
                 }
             }
             read = server.read(&mut answered) => {
@@ -70,6 +92,19 @@ async fn carry(mut client: TcpStream, server: u16, order: Arc<AtomicU8>) {
             }
         }
     }
+}
+
+/// Whether the server said that it has committed. What it had to say before that may
+/// come by itself.
+async fn committed(server: &mut TcpStream) -> bool {
+    let (mut said, mut more) = (Vec::new(), vec![0; 64 * 1024]);
+    while !said.windows(7).any(|word| word == b"COMMIT\0") {
+        let Ok(Ok(length @ 1..)) = timeout(PATIENCE, server.read(&mut more)).await else {
+            return false;
+        };
+        said.extend_from_slice(&more[..length]);
+    }
+    true
 }
 
 #[tokio::test]
@@ -150,6 +185,21 @@ async fn a_commit_whose_answer_is_lost_is_told_truly() {
         let again = store.start_action(&start(id, &commands)).await;
         assert!(matches!(again, Err(StoreError::Conflict { .. })));
 
+        // Given twice at once, it is stored once, and the action is told complete.
+        let given = || vec![answer(id + 1, "linux.a", at(2)); 2];
+        lose();
+        let outcomes = store.finish_commands(&given()).await.expect("stored");
+        lost();
+        let first = AnswerOutcome::Stored {
+            action: Id(id),
+            replaced_expired: false,
+            completed: true,
+        };
+        let again = AnswerOutcome::AlreadyAnswered { action: Id(id) };
+        assert_eq!(outcomes, [first, again]);
+        let outcomes = store.finish_commands(&given()).await.expect("answered");
+        assert_eq!(outcomes, [again, again]);
+
         stored(&store, &action(id + 2, "no"), &[]).await;
         lose();
         let refused = store.invalidate_action(Id(id + 2), "why", at(2)).await;
@@ -185,13 +235,23 @@ async fn a_commit_whose_answer_is_lost_is_told_truly() {
         };
         let error = store.claim_actions(&claim).await.expect_err("unknown");
         lost();
-        assert!(matches!(error, StoreError::Database { .. }), "{error}");
+        assert!(matches!(error, StoreError::Unsure { .. }), "{error}");
         let later = mig_store::Claim {
             now: at(6),
             abandoned_before: at(6),
             ..claim
         };
-        let taken = store.claim_actions(&later).await.expect("claimed");
+        // The server may take a moment to see that nobody is there any more, and passes
+        // over what is locked until then.
+        let taken = async {
+            loop {
+                let taken = store.claim_actions(&later).await.expect("claimed");
+                if !taken.is_empty() {
+                    return taken;
+                }
+            }
+        };
+        let taken = timeout(PATIENCE, taken).await.expect("free in time");
         assert_eq!(taken.len(), 1);
         store
             .invalidate_action(Id(id + 4), "done", at(7))
@@ -206,4 +266,43 @@ async fn a_commit_whose_answer_is_lost_is_told_truly() {
         twice.split_whitespace().collect::<Vec<_>>(),
         ["4", "8", "4", "2"]
     );
+}
+
+/// The database stays away: what may be stored and what is not are told apart by
+/// nobody, and neither is denied.
+#[tokio::test]
+async fn a_commit_of_which_nobody_can_be_asked_is_not_denied() {
+    let Some(site) = Site::new().await else {
+        return;
+    };
+    let direct = site.store().await;
+    let posted = async |id: u64, what: u8| {
+        let network = Network::before(site.access().port).await;
+        let access = PostgresAccess {
+            port: network.port,
+            maxconn: Some(1),
+            ..site.access()
+        };
+        let store = PostgresStore::connect(access).await.expect("connected");
+        network.order.store(what, Ordering::SeqCst);
+        let outcome = store.create_action(&action(id, "go"), &[]).await;
+        assert_eq!(network.order.load(Ordering::SeqCst), NOTHING);
+        let error = outcome.expect_err("nobody can know");
+        assert!(matches!(error, StoreError::Unsure { .. }), "{error}");
+        assert!(error.is_away() && error.to_string().contains("not known"));
+        // Before anything was at its end, it is certain.
+        let error = store.create_action(&action(id + 10, "go"), &[]).await;
+        let error = error.expect_err("away");
+        assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
+        [id, id + 10].map(Id)
+    };
+    let (answer, commit) = tokio::join!(
+        posted(1, LOSE_ANSWER_AND_ALL),
+        posted(2, LOSE_COMMIT_AND_ALL)
+    );
+    direct.action(answer[0]).await.expect("stored");
+    for id in [answer[1], commit[0], commit[1]] {
+        let missing = direct.action(id).await.expect_err("never stored");
+        assert!(missing.is_not_found(), "{missing}");
+    }
 }

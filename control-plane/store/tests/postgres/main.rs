@@ -3,8 +3,11 @@
 
 mod adoption;
 mod commit;
+mod creating;
+mod fail_over;
 mod faults;
 mod hostile;
+mod portions;
 mod roles;
 mod sharing;
 mod site;

@@ -10,7 +10,7 @@ use mig_store::contract_tests::fixtures::{
 use mig_store::postgres::administer::{self, AdminAccess, Created};
 use mig_store::{
     AgeLimits, ApiKeyChange, DestroyOrder, Holding, InvestigatorUpdate, PostgresAccess,
-    PostgresStore, Search, SslMode, StatisticsRound, Store, StoreError,
+    PostgresStore, Retention, Search, SslMode, StatisticsRound, Store, StoreError,
 };
 use mig_target::Target;
 use mig_test_servers::Postgres;
@@ -21,7 +21,7 @@ struct Server {
     created: Created,
 }
 
-fn admin(server: &Postgres) -> AdminAccess {
+pub fn admin(server: &Postgres) -> AdminAccess {
     AdminAccess {
         host: server.socket_dir().display().to_string(),
         port: server.port(),
@@ -182,7 +182,8 @@ async fn each_role_can_do_its_work() {
             .unwrap()
             .written
     );
-    assert_eq!(scheduler.duplicate_agents(at(0)).await.unwrap(), []);
+    let duplicates = scheduler.duplicate_agents(at(0), "", 9).await;
+    assert_eq!(duplicates.unwrap(), []);
     let news = scheduler.unannounced_agents(at(0), 9).await.unwrap();
     assert_eq!(news.len(), 2);
     assert_eq!(scheduler.announce_agents(&[a, b]).await.unwrap().len(), 2);
@@ -200,8 +201,15 @@ async fn each_role_can_do_its_work() {
             .len(),
         1
     );
-    let pruned = scheduler.prune(at(1000)).await.unwrap();
+    let pruned = scheduler.prune(old(1000)).await.unwrap();
     assert_eq!((pruned.actions, pruned.commands, pruned.agents), (3, 2, 2));
+}
+
+fn old(before: i64) -> Retention {
+    Retention {
+        before: at(before),
+        queues_before: at(before),
+    }
 }
 
 fn round(now: i64) -> StatisticsRound {
@@ -214,7 +222,7 @@ fn round(now: i64) -> StatisticsRound {
 
 /// What a role may do with which table, or with which column where it may not
 /// with the whole table.
-fn rights(server: &Postgres, role: &str) -> BTreeSet<String> {
+pub fn rights(server: &Postgres, role: &str) -> BTreeSet<String> {
     let rights = server.sql(
         "mig",
         &format!(
@@ -264,12 +272,8 @@ fn expected(lines: &[(&str, &str, &str)]) -> BTreeSet<String> {
     all
 }
 
-/// Everything that is not listed here is denied.
-#[tokio::test]
-async fn no_role_may_do_more_than_its_work() {
-    let Some(server) = Server::new().await else {
-        return;
-    };
+/// What a role may do; everything else is denied.
+pub fn allowed(role: &str) -> BTreeSet<String> {
     let scheduler = [
         ("select", "mig_schema", ""),
         ("select", "identifiers", ""),
@@ -333,12 +337,21 @@ async fn no_role_may_do_more_than_its_work() {
             "id name pgpfingerprint publickey status createdat lastmodified",
         ),
     ];
-    for (role, rules) in [
-        ("migscheduler", &scheduler[..]),
-        ("migapi", &api[..]),
-        ("migreadonly", &readonly[..]),
-    ] {
-        assert_eq!(rights(&server.server, role), expected(rules), "{role}");
+    match role {
+        "migscheduler" => expected(&scheduler),
+        "migapi" => expected(&api),
+        "migreadonly" => expected(&readonly),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn no_role_may_do_more_than_its_work() {
+    let Some(server) = Server::new().await else {
+        return;
+    };
+    for role in ["migscheduler", "migapi", "migreadonly"] {
+        assert_eq!(rights(&server.server, role), allowed(role), "{role}");
     }
     let owner = rights(&server.server, "migadmin");
     for more in [
@@ -363,7 +376,7 @@ async fn no_role_may_do_more_than_its_work() {
     ];
     let api = server.store("migapi").await;
     let more = [
-        api.prune(at(0)).await.err(),
+        api.prune(old(0)).await.err(),
         api.record_statistics(&round(0)).await.err(),
         api.expire_due(at(0)).await.err(),
     ];
@@ -379,110 +392,4 @@ async fn no_role_may_do_more_than_its_work() {
             "{line}"
         );
     }
-}
-
-#[tokio::test]
-async fn creating_can_be_repeated_and_takes_an_originals_database_over() {
-    let Some(server) = Postgres::start() else {
-        return;
-    };
-    let server = Arc::new(server);
-    // As the original's script leaves it: its roles, of which two read all.
-    server.sql(
-        "postgres",
-        "CREATE ROLE migadmin LOGIN PASSWORD 'old'; CREATE ROLE migscheduler LOGIN PASSWORD 'old';
-         CREATE ROLE migreadonly; CREATE ROLE migapi LOGIN PASSWORD 'old';
-         GRANT migreadonly TO migapi; GRANT migreadonly TO migscheduler",
-    );
-    server.sql("postgres", "CREATE DATABASE mig OWNER migadmin");
-    let original = format!("SET ROLE migadmin; {}", include_str!("data/original.sql"));
-    server.sql("mig", &original);
-    server.sql(
-        "mig",
-        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO migscheduler",
-    );
-    server.sql("mig", "ALTER TABLE agents_stats OWNER TO postgres");
-
-    // The owner of the rest cannot take over what is not its own, and says whose
-    // word it needs.
-    let owner = PostgresAccess {
-        host: "localhost".into(),
-        port: server.port(),
-        dbname: "mig".into(),
-        user: "migadmin".into(),
-        password: "old".into(),
-        sslmode: SslMode::Require,
-        ca: None,
-        maxconn: Some(1),
-    };
-    let refused = administer::migrate(&owner).await.unwrap_err();
-    let StoreError::Database { source, .. } = &refused else {
-        panic!("{refused}");
-    };
-    assert!(
-        source.to_string().contains(
-            "table agents_stats belongs to postgres: let postgres run \
-             `ALTER TABLE agents_stats OWNER TO migadmin`"
-        ),
-        "{source}"
-    );
-
-    let first = administer::create(&admin(&server), "mig", false)
-        .await
-        .unwrap();
-    assert_eq!((first.new, first.migrated.adopted), (false, true));
-    let kept = first
-        .credentials
-        .iter()
-        .all(|credential| credential.password.is_none());
-    assert!(kept, "passwords stay");
-    let mut access = PostgresAccess {
-        host: "localhost".into(),
-        port: server.port(),
-        dbname: "mig".into(),
-        user: "migscheduler".into(),
-        password: "old".into(),
-        sslmode: SslMode::Require,
-        ca: None,
-        maxconn: Some(1),
-    };
-    PostgresStore::connect(access.clone()).await.unwrap();
-    let mine = rights(&server, "migscheduler");
-    assert!(
-        !mine.contains("select investigators") && !mine.contains("is migreadonly"),
-        "{mine:?}"
-    );
-
-    let remote = AdminAccess {
-        host: "127.0.0.1".into(),
-        password: server.password().into(),
-        sslmode: SslMode::Require,
-        ..admin(&server)
-    };
-    let second = administer::create(&remote, "mig", true).await.unwrap();
-    assert_eq!(
-        (second.new, second.migrated.from, second.migrated.adopted),
-        (false, 2, false)
-    );
-    let roles: Vec<_> = second
-        .credentials
-        .iter()
-        .map(|credential| credential.role)
-        .collect();
-    assert_eq!(roles, ["migadmin", "migscheduler", "migapi"]);
-    let error = PostgresStore::connect(access.clone()).await.unwrap_err();
-    assert!(
-        error.to_string().contains("password authentication failed"),
-        "{error}"
-    );
-    access.password = second.credentials[1].password.clone().unwrap();
-    assert!(access.password.len() >= 32 && !format!("{access:?}").contains(&access.password));
-    PostgresStore::connect(access).await.unwrap();
-
-    let wrong = AdminAccess {
-        password: "wrong".into(),
-        ..remote
-    };
-    let error = administer::create(&wrong, "mig", false).await.unwrap_err();
-    assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
 }

@@ -7,7 +7,9 @@ use mig_protocol::{ActionStatus, Id};
 use mig_store::contract_tests::fixtures::{
     action, agent, answer, at, claimed, heard, start, started, stored,
 };
-use mig_store::{AnswerOutcome, Changes, HeartbeatOutcome, PostgresStore, Store, Wake};
+use mig_store::{
+    AnswerOutcome, Changes, HeartbeatOutcome, PostgresAccess, PostgresStore, Search, Store, Wake,
+};
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 
@@ -77,10 +79,11 @@ async fn after_a_lost_connection_everything_is_looked_at_again() {
     let store = site.store().await;
     let (wake, _changes, mut listener, _following) = following(&store).await;
     wake.missed("linux.a");
-    site.database.sql(
+    let cut = site.database.sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE application_name = 'mig follows' AND datname = current_database()",
     );
+    assert!(cut.lines().any(|cut| cut == "t"), "nothing was cut: {cut}");
     hears(&mut listener, Changes::ANY).await;
     woken(&wake).await;
     assert!(!wake.is_missed("linux.a"));
@@ -272,4 +275,38 @@ async fn a_row_of_statistics_has_the_originals_columns() {
         row.trim(),
         format!("{}|2|1|1|1|1|2|null", at(10).unix_seconds())
     );
+}
+
+/// The original has no limit unless one is set, and a database has one hundred places.
+#[tokio::test]
+async fn a_crowd_shares_the_connections_that_the_file_allows() {
+    for (maxconn, expected) in [(Some(3), "3"), (None, "10")] {
+        let Some(site) = Site::new().await else {
+            return;
+        };
+        let access = PostgresAccess {
+            maxconn,
+            ..site.access()
+        };
+        let store = Arc::new(PostgresStore::connect(access).await.expect("connected"));
+        let mut crowd = tokio::task::JoinSet::new();
+        for _ in 0..64 {
+            let store = Arc::clone(&store);
+            crowd.spawn(async move { store.search_agents(&Search::default()).await });
+        }
+        for outcome in crowd.join_all().await {
+            outcome.expect("an answer");
+        }
+        let open = "SELECT count(*) FROM pg_stat_activity \
+                    WHERE datname = current_database() AND pid <> pg_backend_pid() \
+                    AND backend_type = 'client backend'";
+        // That of the migration may take a moment to end.
+        let counted = async {
+            while site.database.sql(open).trim() != expected {
+                tokio::task::yield_now().await;
+            }
+        };
+        let counted = timeout(PATIENCE, counted).await;
+        counted.unwrap_or_else(|_| panic!("{maxconn:?}: {}", site.database.sql(open)));
+    }
 }

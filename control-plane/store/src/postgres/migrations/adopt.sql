@@ -69,6 +69,18 @@ UPDATE actions SET
         ELSE coalesce(status, 'invalid') END,
     reason = CASE WHEN status = 'invalid' OR status IS NULL
         THEN 'found invalid in the database that was taken over' END;
+-- What is over ends here, where nothing limits the time: the original left commands
+-- without an answer as they were, some for years.
+UPDATE actions SET
+    reason = CASE status
+        WHEN 'inflight' THEN reason
+        WHEN 'pending' THEN 'expired before a scheduler took it up'
+        ELSE 'expired before its commands were made' END,
+    starttime = CASE status WHEN 'inflight' THEN starttime ELSE expireafter END,
+    finishtime = expireafter,
+    lastupdatetime = greatest(lastupdatetime, expireafter),
+    status = CASE status WHEN 'inflight' THEN 'completed' ELSE 'invalid' END
+    WHERE status IN ('pending', 'scheduled', 'inflight') AND expireafter <= now();
 ALTER TABLE actions
     ALTER COLUMN description SET NOT NULL,
     ALTER COLUMN threat SET NOT NULL,
@@ -123,10 +135,16 @@ ALTER TABLE commands
     ALTER COLUMN status TYPE text;
 UPDATE commands SET
     queueloc = (SELECT queueloc FROM agents WHERE agents.id = commands.agentid),
-    answered = status NOT IN ('sent', 'expired'),
-    finishtime = coalesce(finishtime, '9998-01-11 11:11:11+00'),
+    answered = commands.status NOT IN ('sent', 'expired'),
+    -- Nobody ends the commands of an action that has ended; an answer still may.
+    status = CASE WHEN commands.status = 'sent' AND actions.status IN ('completed', 'invalid')
+        THEN 'expired' ELSE commands.status END,
+    finishtime = CASE WHEN commands.status = 'sent' AND actions.status IN ('completed', 'invalid')
+        THEN least(actions.finishtime, now())
+        ELSE coalesce(commands.finishtime, '9998-01-11 11:11:11+00') END,
     verbatim = CASE WHEN pg_temp.readable(results::text) <> results::text THEN results::text END,
-    results = coalesce(pg_temp.readable(nullif(results::text, 'null'))::json, '[]');
+    results = coalesce(pg_temp.readable(nullif(results::text, 'null'))::json, '[]')
+    FROM actions WHERE actions.id = commands.actionid;
 UPDATE commands SET found =
         (SELECT coalesce(bit_or(CASE WHEN one.value ->> 'foundanything' = 'true' THEN 2 ELSE 1 END), 0)
          FROM json_array_elements(results) AS one

@@ -111,6 +111,13 @@ pub(super) async fn migrate(client: &mut Client, database: &str) -> Outcome<Foun
             .execute("INSERT INTO mig_schema (version) VALUES ($1)", &[&version])
             .await?;
     }
+    if found == Found::Original {
+        // Nothing is known of tables that were written anew, and the first searches and
+        // deadlines would be planned by that.
+        change
+            .batch_execute("ANALYZE actions, agents, commands, investigators, signatures")
+            .await?;
+    }
     roles::grant(&change).await?;
     change.commit().await?;
     Ok(found)
