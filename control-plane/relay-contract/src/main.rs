@@ -6,6 +6,7 @@
 //! Publishers are held up when messages take half a megabyte.
 
 use std::io::Write;
+use std::time::Duration;
 
 use mig_relay::{Listener, Password, PermissionPatterns, Relay, RelayConfig, User};
 
@@ -23,6 +24,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         permissions: PermissionPatterns::all(),
     });
     config.limits.memory_high_bytes = 512 * 1024;
+    // A busy machine is no reason to drop anybody.
+    config.limits.login_timeout = Duration::from_secs(120);
     let relay = Relay::start(config).await?;
     for address in relay.addresses() {
         println!("listening {address}");

@@ -5,8 +5,12 @@ use crate::error::RelayError;
 use crate::exception::Exception;
 use crate::password::{Password, PasswordCheck};
 use crate::permissions::{Access, PermissionPatterns, Permissions};
+use crate::reread::Reread;
+use crate::roster::{Role, Roster, Surroundings};
+use crate::topology;
 use crate::vhost::{Vhost, VhostId, Vhosts};
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 /// An account that can log in.
@@ -62,6 +66,9 @@ pub(crate) struct Accounts {
     check: Arc<PasswordCheck>,
     /// Those that a certificate does not let in.
     passwords_only: HashSet<String>,
+    /// Single agents and further workers, of the main virtual host, and whoever has
+    /// another one.
+    listed: Option<Reread<Roster>>,
 }
 
 impl Accounts {
@@ -73,6 +80,7 @@ impl Accounts {
         grants: &[Grant],
         vhosts: &Vhosts,
         external: Option<&External>,
+        listed: Option<&Path>,
     ) -> Result<Self, RelayError> {
         let mut accounts: HashMap<String, Account> = HashMap::new();
         for user in users {
@@ -83,7 +91,7 @@ impl Accounts {
             };
             if user.permissions != PermissionPatterns::default() {
                 let compiled = Permissions::compile(&user.name, &user.permissions)?;
-                account.permissions.insert(VhostId(0), compiled);
+                account.permissions.insert(VhostId::MAIN, compiled);
             }
             if accounts.insert(user.name.clone(), account).is_some() {
                 return Err(RelayError::DuplicateUser(user.name.clone()));
@@ -106,7 +114,14 @@ impl Accounts {
                 return Err(wrong("it has permissions there already; keep one of both"));
             }
         }
+        let around = Surroundings {
+            taken: accounts.keys().cloned().collect(),
+            certificates: external.is_some(),
+            vhosts: vhosts.clone(),
+        };
+        let read = move |path: &Path| Roster::read(path, &around);
         Ok(Self {
+            listed: listed.map(|path| Reread::open(path, read)).transpose()?,
             by_name: accounts
                 .into_iter()
                 .map(|(name, account)| (name, Arc::new(account)))
@@ -118,9 +133,35 @@ impl Accounts {
         })
     }
 
+    /// The account of that name as it is now.
+    fn find(&self, name: &str) -> Option<Arc<Account>> {
+        if let Some(account) = self.by_name.get(name) {
+            return Some(Arc::clone(account));
+        }
+        let roster = self.listed.as_ref()?.current();
+        let entry = roster.0.get(name)?;
+        let compile = |patterns| Permissions::compile(name, &patterns).ok();
+        let (vhost, permissions) = match &entry.role {
+            Role::Agent(queue) => (VhostId::MAIN, Permissions::Agent(queue.clone())),
+            Role::Worker => (VhostId::MAIN, compile(topology::worker_permissions())?),
+            Role::Vhost(vhost) => (*vhost, compile(PermissionPatterns::all())?),
+        };
+        Some(Arc::new(Account {
+            name: name.into(),
+            password: entry.password.clone(),
+            permissions: HashMap::from([(vhost, permissions)]),
+        }))
+    }
+
+    /// Whether the file with accounts has workers now.
+    pub fn lists_workers(&self) -> bool {
+        let roster = self.listed.as_ref().map(Reread::current);
+        roster.is_some_and(|roster| roster.has_workers())
+    }
+
     /// The account, if name and password are right.
     pub async fn login(&self, name: String, password: String) -> Option<Arc<Account>> {
-        let account = self.by_name.get(&name).cloned();
+        let account = self.find(&name);
         let expected = account.as_ref().map(|account| account.password.clone());
         let good = Arc::clone(&self.check)
             .verify(name, expected, password)
@@ -133,7 +174,7 @@ impl Accounts {
         if self.passwords_only.contains(name) {
             return None;
         }
-        self.by_name.get(name).cloned()
+        self.find(name)
     }
 }
 
@@ -165,8 +206,14 @@ mod tests {
             ..External::default()
         };
         let users = [user("a"), user("b")];
-        let accounts = Accounts::new(&users, &[grant("a", "other")], &vhosts, Some(&external))
-            .expect("accounts");
+        let accounts = Accounts::new(
+            &users,
+            &[grant("a", "other")],
+            &vhosts,
+            Some(&external),
+            None,
+        )
+        .expect("accounts");
         let a = accounts.certified("a").expect("an account");
         let [mig, other] = ["mig", "other"].map(|name| vhosts.find(name).expect("a vhost"));
         assert!(!a.may_open(&mig) && a.may_open(&other));
@@ -185,7 +232,7 @@ mod tests {
     fn a_grant_that_means_nothing_is_refused() {
         let vhosts = Vhosts::new("mig", &[]);
         let refused = |grants: &[Grant]| {
-            let result = Accounts::new(&[user("a")], grants, &vhosts, None);
+            let result = Accounts::new(&[user("a")], grants, &vhosts, None, None);
             result.err().expect("refused").to_string()
         };
         assert!(refused(&[grant("nobody", "mig")]).contains("no such user"));

@@ -3,8 +3,15 @@
 
 use crate::limits::Limits;
 use std::collections::HashMap;
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often the log may say which limit turns connections away. How many it were
+/// is told once a minute anyway, and whoever is turned away may come back at once.
+const SAYING: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Count {
@@ -16,6 +23,55 @@ struct Count {
 struct State {
     all: Count,
     by_address: HashMap<IpAddr, Count>,
+    /// When the log may next say that this limit is reached.
+    quiet: HashMap<Bound, Instant>,
+}
+
+/// A limit that turns connections away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Bound {
+    All,
+    Pending,
+    OfAddress,
+    PendingOfAddress,
+}
+
+/// Why a connection was turned away, with the key of `mig-server.cfg` that says
+/// how many there may be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Full {
+    bound: Bound,
+    limit: usize,
+    address: IpAddr,
+    /// The log has not said so in the last minute.
+    pub new: bool,
+}
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Full { limit, address, .. } = self;
+        match self.bound {
+            Bound::All => write!(
+                f,
+                "{limit} are open, all that `connections` in [relay] allows"
+            ),
+            Bound::Pending => write!(
+                f,
+                "{limit} have not logged in yet, all that `connections` in [relay] allows; \
+                 agents try again"
+            ),
+            Bound::OfAddress => write!(
+                f,
+                "{limit} are open from {address}, all that `connectionsperaddress` in [relay] \
+                 allows"
+            ),
+            Bound::PendingOfAddress => write!(
+                f,
+                "{limit} from {address} have not logged in yet, all that \
+                 `connectionsperaddress` in [relay] allows; agents try again"
+            ),
+        }
+    }
 }
 
 /// Counts connections against the limits.
@@ -37,18 +93,33 @@ impl Admission {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a connection in, or not.
-    pub fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
+    /// Lets a connection in, or says why not.
+    pub fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Seat, Full> {
         let address = site(address);
         let limits = &self.limits;
         let mut state = self.state();
         let own = state.by_address.get(&address).copied().unwrap_or_default();
-        if state.all.connections >= limits.max_connections
-            || state.all.pending >= limits.max_pending_logins
-            || own.connections >= limits.max_connections_per_address
-            || own.pending >= limits.max_pending_logins_per_address
-        {
-            return None;
+        let bounds = [
+            (Bound::All, state.all.connections, limits.max_connections),
+            (
+                Bound::OfAddress,
+                own.connections,
+                limits.max_connections_per_address,
+            ),
+            (Bound::Pending, state.all.pending, limits.max_pending_logins),
+            (
+                Bound::PendingOfAddress,
+                own.pending,
+                limits.max_pending_logins_per_address,
+            ),
+        ];
+        if let Some((bound, _, limit)) = bounds.into_iter().find(|(_, now, most)| now >= most) {
+            return Err(Full {
+                bound,
+                limit,
+                address,
+                new: state.may_say(bound, Instant::now()),
+            });
         }
         let seat = |count: &mut Count| {
             count.connections += 1;
@@ -56,11 +127,21 @@ impl Admission {
         };
         seat(&mut state.all);
         seat(state.by_address.entry(address).or_default());
-        Some(Seat {
+        Ok(Seat {
             admission: Arc::clone(self),
             address,
             pending: true,
         })
+    }
+}
+
+impl State {
+    fn may_say(&mut self, bound: Bound, now: Instant) -> bool {
+        let may = self.quiet.get(&bound).is_none_or(|until| *until <= now);
+        if may {
+            self.quiet.insert(bound, now + SAYING);
+        }
+        may
     }
 }
 
@@ -123,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn each_limit_holds_and_leaving_makes_room() {
+    fn each_limit_holds_says_its_key_and_leaving_makes_room() {
         let admission = Admission::new(Arc::new(Limits {
             max_connections: 4,
             max_connections_per_address: 3,
@@ -132,18 +213,31 @@ mod tests {
             ..Limits::default()
         }));
         let (a, b) = (address("192.0.2.1"), address("192.0.2.2"));
+        let refused = |address, start: &str, key: &str, new| {
+            let full = admission.admit(address).expect_err(start);
+            let said = full.to_string();
+            assert!(said.starts_with(start) && said.contains(key), "{said}");
+            assert_eq!(full.new, new, "{said}");
+        };
+        let (all, own) = ("`connections`", "`connectionsperaddress`");
         let mut first = admission.admit(a).expect("room");
         let second = admission.admit(a).expect("room");
-        assert!(admission.admit(a).is_none(), "two pending from one address");
+        refused(a, "2 from 192.0.2.1 have not logged in", own, true);
+        refused(a, "2 from 192.0.2.1 have not logged in", own, false);
         first.logged_in();
-        let third = admission.admit(a).expect("room");
+        let mut third = admission.admit(a).expect("room");
+        refused(a, "3 are open from 192.0.2.1", own, true);
         let mut other = admission.admit(b).expect("room");
-        assert!(admission.admit(b).is_none(), "three pending, four in all");
+        refused(b, "4 are open", all, true);
         other.logged_in();
-        assert!(admission.admit(b).is_none(), "four in all");
+        drop(first);
+        let fourth = admission.admit(b).expect("room");
+        drop(other);
+        refused(b, "3 have not logged in", all, true);
+        third.logged_in();
         drop(second);
-        assert!(admission.admit(b).is_some());
-        drop((first, third, other));
+        assert!(admission.admit(b).is_ok());
+        drop((third, fourth));
         assert!(admission.state().by_address.is_empty());
     }
 

@@ -1,9 +1,13 @@
 //! What the relay is started with.
 
+use crate::accounts::Accounts;
+use crate::error::RelayError;
 use crate::limits::Limits;
 use crate::password::Password;
 use crate::permissions::PermissionPatterns;
+use crate::shared::Doors;
 use crate::tls::TlsFiles;
+use crate::vhost::Vhosts;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -79,6 +83,12 @@ pub struct RelayConfig {
     pub grants: Vec<Grant>,
     /// Whether certificates are as good as passwords.
     pub external: Option<External>,
+    /// File with accounts of single agents, which may use their own queue only, of
+    /// further workers, and of whoever has one of `vhosts`: a line `NAME agent QUEUELOC`,
+    /// `NAME worker` or `NAME vhost VHOST` each, with a password behind it unless a
+    /// certificate lets the account in. It is read again when it changed; connections
+    /// that stand are not ended by it.
+    pub accounts: Option<PathBuf>,
     /// SQLite file of exchanges, queues, bindings and messages; created when
     /// missing, used by one relay at a time.
     pub database: PathBuf,
@@ -87,6 +97,34 @@ pub struct RelayConfig {
 }
 
 impl RelayConfig {
+    /// Whether a relay would start with the accounts, the virtual hosts, the
+    /// certificates and the limits as they are; reads the files of accounts and of
+    /// revoked certificates, and touches nothing.
+    ///
+    /// # Errors
+    /// Names what of the configuration cannot be used and how to mend it.
+    pub fn check(&self) -> Result<(), RelayError> {
+        self.doors()?;
+        for listener in &self.listeners {
+            if let Listener::Tls(_, files) = listener {
+                files.server_config()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Who may come in, and where to.
+    pub(crate) fn doors(&self) -> Result<Doors, RelayError> {
+        self.limits.check()?;
+        let vhosts = Vhosts::new(&self.vhost, &self.vhosts);
+        let (external, listed) = (self.external.as_ref(), self.accounts.as_deref());
+        Ok(Doors {
+            accounts: Accounts::new(&self.users, &self.grants, &vhosts, external, listed)?,
+            vhosts,
+            certificates: external.map(|external| external.name),
+        })
+    }
+
     /// A relay with virtual host `mig`, no listener and no account yet.
     pub fn new(database: impl Into<PathBuf>) -> Self {
         Self {
@@ -96,6 +134,7 @@ impl RelayConfig {
             users: Vec::new(),
             grants: Vec::new(),
             external: None,
+            accounts: None,
             database: database.into(),
             limits: Limits::default(),
         }

@@ -55,13 +55,23 @@ pub enum RelayError {
         /// What is wrong and what to do.
         problem: String,
     },
-    /// A file with a certificate or key cannot be read.
+    /// A file that the configuration names cannot be read.
     #[error("cannot read {path}: {source}; check its name and permissions")]
-    ReadPem {
+    ReadFile {
         /// The file.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// A line of the file with accounts cannot be used.
+    #[error("{path}: line {line}: {problem}")]
+    Roster {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong and what to write.
+        problem: String,
     },
     /// Certificates or key are not usable.
     #[error("TLS material of the relay: {0}")]

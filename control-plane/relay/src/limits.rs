@@ -1,5 +1,7 @@
 //! What a client may cost the relay, before and after it has logged in.
 
+use crate::error::RelayError;
+use crate::frame_guard::MINIMUM_FRAME_MAX;
 use std::time::Duration;
 
 /// Bounds of the relay. The defaults suit one machine with some thousand agents.
@@ -56,7 +58,8 @@ pub struct Limits {
     /// consumers have made room.
     pub memory_high_bytes: u64,
     /// Bytes that must be free on the disk of the store; publishers wait while
-    /// there are fewer. Zero does not look.
+    /// there are fewer. Four MiB must be free whatever this says, beside eight
+    /// that the relay sets aside for deletions.
     pub disk_free_bytes: u64,
     /// Bytes of bodies on disk; further publications that need it are refused.
     pub max_stored_bytes: u64,
@@ -78,6 +81,57 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// Wait for the client's `close-ok`.
     pub close_timeout: Duration,
+}
+
+/// Of the connections, one in so many may be logging in at the same time.
+const LOGGING_IN: usize = 16;
+
+impl Limits {
+    /// Whether a relay can work with them.
+    ///
+    /// # Errors
+    /// Names a limit that leaves nothing to do.
+    pub(crate) fn check(&self) -> Result<(), RelayError> {
+        let wrong = |name, problem: &str| {
+            Err(RelayError::Limit {
+                name,
+                problem: problem.into(),
+            })
+        };
+        if (self.max_frame_bytes as usize) < MINIMUM_FRAME_MAX {
+            return wrong("max_frame_bytes", "must be at least 4096");
+        }
+        if self.max_channels == 0 {
+            return wrong("max_channels", "must be at least 1");
+        }
+        if self.max_message_bytes > self.max_inflight_bytes as u64 {
+            return wrong(
+                "max_message_bytes",
+                "must not exceed max_inflight_bytes, or the largest message never gets through",
+            );
+        }
+        if self.max_inflight_bytes_per_connection == 0 {
+            return wrong("max_inflight_bytes_per_connection", "must be at least 1");
+        }
+        Ok(())
+    }
+
+    /// As many connections, and what goes with them: logins at the same time, and
+    /// queues, of which agents that are away have one as well.
+    pub fn allow_connections(&mut self, all: usize) {
+        self.max_connections = all;
+        self.max_pending_logins = all.div_ceil(LOGGING_IN).max(self.max_pending_logins);
+        self.max_queues = all.saturating_mul(2).max(self.max_queues);
+    }
+
+    /// As many connections from one address, which may be a proxy or a firewall with
+    /// many agents behind it, and logins at the same time with them.
+    pub fn allow_connections_per_address(&mut self, one: usize) {
+        self.max_connections_per_address = one;
+        self.max_pending_logins_per_address = one
+            .div_ceil(LOGGING_IN)
+            .max(self.max_pending_logins_per_address);
+    }
 }
 
 impl Default for Limits {
@@ -115,5 +169,34 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(60),
             close_timeout: Duration::from_secs(3),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_with_connections_grows_with_them_and_does_not_shrink() {
+        let usual = Limits::default();
+        let mut limits = usual.clone();
+        limits.allow_connections(usual.max_connections);
+        limits.allow_connections_per_address(usual.max_connections_per_address);
+        assert_eq!(limits.max_pending_logins, usual.max_pending_logins);
+        assert_eq!(
+            limits.max_pending_logins_per_address,
+            usual.max_pending_logins_per_address
+        );
+        assert_eq!(limits.max_queues, usual.max_queues);
+        limits.allow_connections(50_000);
+        limits.allow_connections_per_address(32_000);
+        assert_eq!(limits.max_pending_logins, 3125);
+        assert_eq!(limits.max_pending_logins_per_address, 2000);
+        assert_eq!(limits.max_queues, 100_000);
+        limits.allow_connections(10);
+        assert_eq!(
+            (limits.max_connections, limits.max_pending_logins),
+            (10, 3125)
+        );
     }
 }

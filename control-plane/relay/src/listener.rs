@@ -40,10 +40,12 @@ impl Door {
                 Ok((stream, peer)) => {
                     count(&self.shared.counters.accepted);
                     match self.admission.admit(peer.ip()) {
-                        Some(seat) => self.welcome(stream, seat),
-                        None => {
+                        Ok(seat) => self.welcome(stream, seat),
+                        Err(full) => {
                             count(&self.shared.counters.turned_away);
-                            tracing::warn!(%peer, "The relay has too many connections and closed a new one.");
+                            if full.new {
+                                tracing::warn!("The relay turned a connection away: {full}.");
+                            }
                         }
                     }
                 }
@@ -83,10 +85,8 @@ impl Door {
                             ))
                             .await;
                         }
-                        Ok(Err(error)) => {
-                            tracing::info!(%error, "A TLS handshake with the relay failed.");
-                        }
-                        Err(_) => tracing::info!("A TLS handshake with the relay took too long."),
+                        Ok(Err(error)) => failed_handshake(&shared, &error),
+                        Err(_) => failed_handshake(&shared, &"it took too long"),
                     }
                 }
             }
@@ -108,10 +108,21 @@ fn accept(
 fn certified(shared: &Shared, stream: &TlsStream<Socket>) -> Option<String> {
     let kind = shared.doors.certificates?;
     let name = account_name(stream.get_ref().1.peer_certificates()?.first()?, kind);
-    if name.is_none() {
-        tracing::info!(?kind, "A client's certificate has no name to log in with.");
+    if name.is_none()
+        && let Some(left_out) = shared.strangers.allowed()
+    {
+        tracing::info!(
+            ?kind,
+            "A client's certificate has no name to log in with.{left_out}"
+        );
     }
     name
+}
+
+fn failed_handshake(shared: &Shared, error: &dyn std::fmt::Display) {
+    if let Some(left_out) = shared.strangers.allowed() {
+        tracing::info!(%error, "A TLS handshake with the relay failed.{left_out}");
+    }
 }
 
 fn tune_socket(stream: &TcpStream) {

@@ -3,6 +3,7 @@
 //! and anchored only where the pattern says so.
 
 use crate::error::RelayError;
+use crate::topology;
 use regex::Regex;
 
 /// The patterns of an account as written in the configuration. `{user}` stands
@@ -47,9 +48,19 @@ impl Access {
     }
 }
 
-/// The compiled patterns of one account.
+/// What one account may do.
 #[derive(Debug)]
-pub(crate) struct Permissions {
+pub(crate) enum Permissions {
+    /// Its compiled patterns.
+    Patterns(Box<Compiled>),
+    /// What an agent does with a queue of its own. Three patterns for each of
+    /// thousands of agents would take far more memory than their connections.
+    Agent(Box<str>),
+}
+
+/// Searched for in names.
+#[derive(Debug)]
+pub(crate) struct Compiled {
     configure: Option<Regex>,
     write: Option<Regex>,
     read: Option<Regex>,
@@ -72,19 +83,30 @@ impl Permissions {
                     source: Box::new(source),
                 })
         };
-        Ok(Self {
+        Ok(Self::Patterns(Box::new(Compiled {
             configure: one(Access::Configure, &patterns.configure)?,
             write: one(Access::Write, &patterns.write)?,
             read: one(Access::Read, &patterns.read)?,
-        })
+        })))
     }
 
     /// Whether `name` may be accessed.
     pub fn allow(&self, access: Access, name: &str) -> bool {
+        let patterns = match self {
+            Self::Patterns(patterns) => patterns,
+            Self::Agent(queue) => {
+                let exchange = match access {
+                    Access::Configure => None,
+                    Access::Write => Some(topology::TO_SCHEDULERS),
+                    Access::Read => Some(topology::TO_AGENTS),
+                };
+                return name == &**queue || exchange == Some(name);
+            }
+        };
         let pattern = match access {
-            Access::Configure => &self.configure,
-            Access::Write => &self.write,
-            Access::Read => &self.read,
+            Access::Configure => &patterns.configure,
+            Access::Write => &patterns.write,
+            Access::Read => &patterns.read,
         };
         pattern
             .as_ref()
@@ -95,7 +117,6 @@ impl Permissions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology;
     use Access::{Configure, Read, Write};
 
     fn compile(user: &str, patterns: &PermissionPatterns) -> Permissions {
@@ -109,6 +130,10 @@ mod tests {
         let table = [
             // access, name, agent, scheduler
             (Configure, "mig.agt.linux.host.x", true, true),
+            (Configure, "mig.agt.freebsd.x", true, true),
+            (Configure, "mig.agt.results", false, true),
+            (Configure, "mig.agt.results.", false, true),
+            (Configure, "mig.agt..results", false, true),
             (Configure, "toagents", false, true),
             (Configure, "toschedulers", false, true),
             (Configure, "mig.agtx", false, false),
@@ -116,10 +141,11 @@ mod tests {
             (Write, "toagents", false, true),
             (Write, "amq.default", false, false),
             (Write, "mig.agt.linux.host.x", true, false),
-            (Write, "mig.agt.results", true, true),
+            (Write, "mig.agt.results", false, true),
             (Read, "toagents", true, true),
             (Read, "toschedulers", false, true),
-            (Read, "mig.agt.heartbeats", true, true),
+            (Read, "mig.agt.heartbeats", false, true),
+            (Read, "mig.agt.results", false, true),
             (Read, "mig.agt.linux.host.x", true, false),
         ];
         for (access, name, for_agent, for_scheduler) in table {
@@ -133,6 +159,31 @@ mod tests {
                 for_scheduler,
                 "scheduler {access:?} {name}"
             );
+        }
+    }
+
+    #[test]
+    fn an_agent_with_a_queue_of_its_own_has_what_patterns_for_it_would_give() {
+        let patterns = PermissionPatterns {
+            configure: r"^mig\.agt\.{user}$".into(),
+            write: r"^(toschedulers|mig\.agt\.{user})$".into(),
+            read: r"^(toagents|mig\.agt\.{user})$".into(),
+        };
+        let expected = compile("linux.one", &patterns);
+        let own = Permissions::Agent(topology::agent_queue("linux.one").into());
+        for name in [
+            "mig.agt.linux.one",
+            "mig.agt.linux.two",
+            "mig.agt.results",
+            "toagents",
+            "toschedulers",
+            "toworkers",
+            "amq.default",
+        ] {
+            for access in [Configure, Write, Read] {
+                let allowed = own.allow(access, name);
+                assert_eq!(allowed, expected.allow(access, name), "{access:?} {name}");
+            }
         }
     }
 

@@ -1,20 +1,16 @@
 //! Starting and stopping a relay.
 
-use crate::accounts::Accounts;
 use crate::admission::Admission;
 use crate::alarms::Alarms;
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::{Listener, RelayConfig};
 use crate::error::RelayError;
-use crate::frame_guard::MINIMUM_FRAME_MAX;
-use crate::limits::Limits;
 use crate::listener::Door;
 use crate::persistence::{Op, OpenStore, StoreThread};
 use crate::report::report;
-use crate::shared::{Doors, Shared};
+use crate::shared::Shared;
 use crate::stats::{Counters, Stats};
-use crate::vhost::Vhosts;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -34,10 +30,7 @@ impl Relay {
     /// # Errors
     /// Names what of the configuration cannot be used and how to mend it.
     pub async fn start(config: RelayConfig) -> Result<RelayHandle, RelayError> {
-        check_limits(&config.limits)?;
-        let vhosts = Vhosts::new(&config.vhost, &config.vhosts);
-        let external = config.external.as_ref();
-        let accounts = Accounts::new(&config.users, &config.grants, &vhosts, external)?;
+        let doors = config.doors()?;
         let listeners = listen(&config.listeners).await?;
         let clock = Clock::start();
         let counters = Arc::new(Counters::default());
@@ -48,7 +41,7 @@ impl Relay {
         let counted = Arc::clone(&counters);
         let alarms = Alarms::new(Arc::clone(&counters));
         let raised = Arc::clone(&alarms);
-        let main = Arc::clone(vhosts.main());
+        let main = Arc::clone(doors.vhosts.main());
         let least_free = limits.disk_free_bytes;
         let opened = tokio::task::spawn_blocking(move || {
             StoreThread::open(OpenStore {
@@ -65,7 +58,7 @@ impl Relay {
             .map_err(|error| RelayError::StoreFailed(error.to_string()))??;
 
         let mut broker = Broker::new(
-            vhosts.names(),
+            doors.vhosts.names(),
             Arc::clone(&limits),
             store.storage().clone(),
             Arc::clone(&counters),
@@ -74,11 +67,7 @@ impl Relay {
         broker.restore(loaded, now);
         let shared = Arc::new(Shared::new(
             broker,
-            Doors {
-                accounts,
-                vhosts,
-                certificates: config.external.map(|external| external.name),
-            },
+            doors,
             Arc::clone(&limits),
             counters,
             alarms,
@@ -144,31 +133,6 @@ async fn listen(listeners: &[Listener]) -> Result<Vec<Listening>, RelayError> {
     Ok(all)
 }
 
-fn check_limits(limits: &Limits) -> Result<(), RelayError> {
-    let wrong = |name, problem: &str| {
-        Err(RelayError::Limit {
-            name,
-            problem: problem.into(),
-        })
-    };
-    if (limits.max_frame_bytes as usize) < MINIMUM_FRAME_MAX {
-        return wrong("max_frame_bytes", "must be at least 4096");
-    }
-    if limits.max_channels == 0 {
-        return wrong("max_channels", "must be at least 1");
-    }
-    if limits.max_message_bytes > limits.max_inflight_bytes as u64 {
-        return wrong(
-            "max_message_bytes",
-            "must not exceed max_inflight_bytes, or the largest message never gets through",
-        );
-    }
-    if limits.max_inflight_bytes_per_connection == 0 {
-        return wrong("max_inflight_bytes_per_connection", "must be at least 1");
-    }
-    Ok(())
-}
-
 /// A running relay. Dropping it ends the relay without waiting for anything;
 /// [`RelayHandle::shutdown`] does it properly.
 pub struct RelayHandle {
@@ -190,6 +154,11 @@ impl RelayHandle {
     /// What the relay holds and has done.
     pub fn stats(&self) -> Stats {
         self.shared.broker(|broker, _| broker.stats())
+    }
+
+    /// Whether the file with further accounts has workers now.
+    pub fn lists_workers(&self) -> bool {
+        self.shared.doors.accounts.lists_workers()
     }
 
     /// Stops accepting, closes every connection with 320, waits for them as

@@ -1,10 +1,10 @@
 //! Client certificates that were taken back before their time.
 //!
 //! The authority's list is a file that is replaced whenever something was
-//! revoked. It is looked at with every login, and read again when it changed, so
-//! that a relay with thousands of connections need not be started anew.
+//! revoked. It is looked at with every login, and read again when it changed.
 
 use crate::error::RelayError;
+use crate::reread::Reread;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
@@ -13,27 +13,15 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
 /// Lets in whom the authority vouches for and its list does not name.
 #[derive(Debug)]
 pub(crate) struct Revocation {
-    authorities: Arc<RootCertStore>,
     provider: Arc<CryptoProvider>,
-    list: PathBuf,
-    current: Mutex<Current>,
+    list: Reread<Arc<dyn ClientCertVerifier>>,
 }
-
-#[derive(Debug)]
-struct Current {
-    stamp: Option<Stamp>,
-    verifier: Arc<dyn ClientCertVerifier>,
-}
-
-/// Tells one state of a file from another: device, inode, size, time of change.
-type Stamp = (u64, u64, u64, i64, i64);
 
 impl Revocation {
     /// # Errors
@@ -43,46 +31,13 @@ impl Revocation {
         provider: Arc<CryptoProvider>,
         list: &Path,
     ) -> Result<Revocation, RelayError> {
-        // Before the content: a change in between is then seen as one.
-        let stamp = stamp(list);
-        let verifier = verifier(&authorities, &provider, list)?;
+        let used = Arc::clone(&provider);
+        let read = move |list: &Path| verifier(&authorities, &used, list);
         Ok(Revocation {
-            authorities,
             provider,
-            list: list.to_owned(),
-            current: Mutex::new(Current { stamp, verifier }),
+            list: Reread::open(list, read)?,
         })
     }
-
-    /// The verifier for the list as it is now. A list that became unusable is
-    /// said once, and the last good one holds on: neither is everybody locked
-    /// out, nor is somebody let in who was not before.
-    fn current(&self) -> Arc<dyn ClientCertVerifier> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = stamp(&self.list);
-        if current.stamp != now {
-            match verifier(&self.authorities, &self.provider, &self.list) {
-                Ok(verifier) => {
-                    current.verifier = verifier;
-                    tracing::info!("Read {} again.", self.list.display());
-                }
-                Err(error) => tracing::error!("{error}; the list read before still holds."),
-            }
-            current.stamp = now;
-        }
-        Arc::clone(&current.verifier)
-    }
-}
-
-fn stamp(list: &Path) -> Option<Stamp> {
-    let meta = std::fs::metadata(list).ok()?;
-    Some((
-        meta.dev(),
-        meta.ino(),
-        meta.size(),
-        meta.ctime(),
-        meta.ctime_nsec(),
-    ))
 }
 
 fn verifier(
@@ -96,7 +51,7 @@ fn verifier(
             list.display()
         ))
     };
-    let pem = std::fs::read(list).map_err(|source| RelayError::ReadPem {
+    let pem = std::fs::read(list).map_err(|source| RelayError::ReadFile {
         path: list.to_owned(),
         source,
     })?;
@@ -128,7 +83,8 @@ impl ClientCertVerifier for Revocation {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.current()
+        self.list
+            .current()
             .verify_client_cert(end_entity, intermediates, now)
     }
 

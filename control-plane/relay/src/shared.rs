@@ -9,6 +9,7 @@ use crate::limits::Limits;
 use crate::persistence::Storage;
 use crate::stats::Counters;
 use crate::vhost::Vhosts;
+use mig_logging::Complaints;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     pub limits: Arc<Limits>,
     pub alarms: Arc<Alarms>,
     pub counters: Arc<Counters>,
+    /// What the log says of those who do not get in: a flood of them must not fill it.
+    pub strangers: Complaints,
     pub storage: Storage,
     pub clock: Clock,
     pub next_connection: AtomicU64,
@@ -51,6 +54,7 @@ impl Shared {
         Self {
             doors,
             alarms,
+            strangers: Complaints::new(),
             counters,
             storage: broker.storage.clone(),
             clock,

@@ -38,7 +38,7 @@ impl TlsFiles {
     /// Names the file that cannot be read.
     pub fn read(certificate: &Path, key: &Path, authority: &Path) -> Result<Self, RelayError> {
         let read = |path: &Path| {
-            std::fs::read(path).map_err(|source| RelayError::ReadPem {
+            std::fs::read(path).map_err(|source| RelayError::ReadFile {
                 path: PathBuf::from(path),
                 source,
             })

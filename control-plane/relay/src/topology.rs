@@ -32,13 +32,18 @@ pub fn agent_queue(queueloc: &str) -> String {
     format!("mig.agt.{queueloc}")
 }
 
-/// What the agents' account may do: declare, bind and read its own queue,
-/// publish to the schedulers.
+/// What the agents' account may do: declare, bind and read agents' queues, publish
+/// to the schedulers.
+///
+/// A queueloc is the agent's system, a dot and its identity, so a queue of an agent
+/// has a part more than those of the schedulers. The original's documentation has
+/// `mig\.agt\..*`, with which each agent may read, purge and delete the queue of all
+/// results.
 pub fn agent_permissions() -> PermissionPatterns {
     PermissionPatterns {
-        configure: r"^mig\.agt\..*$".into(),
-        write: r"^(toschedulers|mig\.agt\..*)$".into(),
-        read: r"^(toagents|mig\.agt\..*)$".into(),
+        configure: r"^mig\.agt\.[^.]+\..+$".into(),
+        write: r"^(toschedulers|mig\.agt\.[^.]+\..+)$".into(),
+        read: r"^(toagents|mig\.agt\.[^.]+\..+)$".into(),
     }
 }
 

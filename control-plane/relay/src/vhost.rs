@@ -7,6 +7,11 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct VhostId(pub usize);
 
+impl VhostId {
+    /// The first of the configuration's.
+    pub const MAIN: Self = Self(0);
+}
+
 /// The virtual host that a connection has opened.
 #[derive(Debug, Clone)]
 pub(crate) struct Vhost {
@@ -15,7 +20,7 @@ pub(crate) struct Vhost {
 }
 
 /// The virtual hosts that can be opened.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Vhosts(Vec<Arc<str>>);
 
 impl Vhosts {

@@ -75,21 +75,26 @@ async fn a_queues_own_limit_holds_for_its_messages(broker: Broker) {
 }
 
 async fn a_queue_that_nobody_uses_expires(broker: Broker) {
-    let connection = broker.connect().await;
-    let channel = connection.create_channel().await.expect("a channel");
+    const NOT_FOUND: u16 = 404;
     let expires = [("x-expires", AMQPValue::LongInt(3000))];
-    declare(&channel, "used", &expires).await;
-    let _consumer = consume(&channel, "used").await;
-    declare(&channel, "unused", &expires).await;
-    until("the queue to go", || async {
-        // Each look counts as use, so the looks are further apart than that.
-        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
-        let channel = connection.create_channel().await.expect("a channel");
-        let looked = channel.queue_declare("unused".into(), passive(), Default::default());
-        match looked.await {
-            Err(error) => code(&error) == 404,
-            Ok(_) => false,
+    // On a busy machine the queue may be gone before it has its consumer.
+    let used = async {
+        loop {
+            let channel = broker.channel().await;
+            declare(&channel, "used", &expires).await;
+            match try_consume(&channel, "used").await {
+                Ok(consumer) => return (channel, consumer),
+                Err(error) => assert_eq!(code(&error), NOT_FOUND),
+            }
         }
+    };
+    let (channel, _consumer) = soon("a consumer", used).await;
+    declare(&channel, "unused", &expires).await;
+    select_confirms(&channel).await;
+    until("the queue to go", || async {
+        // Whoever publishes does not use the queue, but hears that it is not there.
+        let answer = publish(&channel, "", "unused", b"m", persistent()).await;
+        matches!(answer, Ok(Confirmation::Ack(Some(_))))
     })
     .await;
     assert_eq!(waiting(&channel, "used").await, 0);

@@ -148,14 +148,21 @@ async fn schedulers_may_do_exactly_their_part(broker: Broker) {
     check(&broker, "scheduler", &allowed, &denied).await;
 }
 
+/// What every agent has to be allowed: an original one on any system, and one with the
+/// host's name in its queue, as old ones have it.
+const AGENTS_PART: [Attempt; 8] = [
+    Queue("mig.agt.linux.two"),
+    Bind("mig.agt.linux.two", "toagents"),
+    Consume("mig.agt.linux.two"),
+    Queue("mig.agt.darwin.host.example.net.two"),
+    Bind("mig.agt.darwin.host.example.net.two", "toagents"),
+    Consume("mig.agt.darwin.host.example.net.two"),
+    Queue("mig.agt.freebsd.two"),
+    Publish("toschedulers"),
+];
+
 async fn agents_may_do_exactly_their_part(broker: Broker) {
     set_up(&broker).await;
-    let allowed = [
-        Queue("mig.agt.linux.two"),
-        Bind("mig.agt.linux.two", "toagents"),
-        Consume("mig.agt.linux.two"),
-        Publish("toschedulers"),
-    ];
     let denied = [
         Exchange("toagents", DIRECT),
         Exchange("mine", DIRECT),
@@ -170,8 +177,52 @@ async fn agents_may_do_exactly_their_part(broker: Broker) {
         Consume("private"),
         Get("migevent.worker.mail"),
         Delete("private"),
+        // What all agents send.
+        Queue("mig.agt.results"),
+        Bind("mig.agt.results", "toagents"),
+        Consume("mig.agt.results"),
+        Get("mig.agt.heartbeats"),
+        Purge("mig.agt.results"),
+        Purge("mig.agt.heartbeats"),
+        Delete("mig.agt.results"),
+        Delete("mig.agt.heartbeats"),
     ];
-    check(&broker, "agent", &allowed, &denied).await;
+    check(&broker, "agent", &AGENTS_PART, &denied).await;
+}
+
+async fn an_agent_with_its_own_account_reaches_no_other_queue(broker: Broker) {
+    set_up(&broker).await;
+    declare(&broker.channel().await, "mig.agt.linux.onetwo", &[]).await;
+    let allowed = [
+        Queue("mig.agt.linux.one"),
+        Bind("mig.agt.linux.one", "toagents"),
+        Consume("mig.agt.linux.one"),
+        Publish("toschedulers"),
+        // Of its own.
+        Delete("mig.agt.linux.one"),
+    ];
+    let denied = [
+        Exchange("toagents", DIRECT),
+        Queue("mig.agt.linux.two"),
+        Bind("mig.agt.linux.onetwo", "toagents"),
+        Consume("mig.agt.linux.onetwo"),
+        Purge("mig.agt.linux.onetwo"),
+        Delete("mig.agt.linux.onetwo"),
+        Get("mig.agt.results"),
+        Purge("mig.agt.heartbeats"),
+        Publish("toagents"),
+        Publish("toworkers"),
+        Publish(""),
+        Get("migevent.worker.mail"),
+    ];
+    check(&broker, "single", &allowed, &denied).await;
+}
+
+/// A relay that was set up by the original's documentation goes on being one.
+async fn the_originals_patterns_let_agents_do_their_part(broker: Broker) {
+    set_up(&broker).await;
+    let denied = [Queue("private"), Publish("toagents")];
+    check(&broker, "original", &AGENTS_PART, &denied).await;
 }
 
 async fn workers_may_do_exactly_their_part(broker: Broker) {
@@ -201,5 +252,7 @@ async fn workers_may_do_exactly_their_part(broker: Broker) {
 contract!(
     schedulers_may_do_exactly_their_part,
     agents_may_do_exactly_their_part,
+    an_agent_with_its_own_account_reaches_no_other_queue,
+    the_originals_patterns_let_agents_do_their_part,
     workers_may_do_exactly_their_part,
 );

@@ -1,7 +1,7 @@
 //! The relay by itself, for tests that kill it and for trying clients on it.
 //!
 //! `relay-alone ADDRESS FILE [LIMIT=NUMBER]...` listens on the address, keeps its
-//! messages in the file, lets `guest` with password `guest` do everything in
+//! messages in the file, lets `guest` with password `guest-secret` do everything in
 //! virtual host `mig`, prints `listening ADDRESS`, and stops in good order when
 //! its standard input ends.
 
@@ -57,7 +57,7 @@ fn configuration() -> Result<RelayConfig, String> {
     ));
     config.users.push(User {
         name: "guest".into(),
-        password: Password::Plain("guest".into()),
+        password: Password::Plain("guest-secret".into()),
         permissions: PermissionPatterns::all(),
     });
     for argument in arguments {

@@ -30,6 +30,8 @@ pub(super) enum Due {
     Heartbeat,
     /// Nothing is read, so only looking tells whether the client is still there.
     Look,
+    /// Nothing was read for so long that the client is taken for gone.
+    Silence,
     /// The connection ends, with what is logged.
     End(&'static str),
 }
@@ -50,10 +52,8 @@ impl Connection {
             self.close_by
                 .map(|at| (at, Due::End("it did not answer connection.close"))),
             beats.then_some((activity.written + self.heartbeat / 2, Due::Heartbeat)),
-            (beats && activity.reading).then_some((
-                activity.read + self.heartbeat * 2,
-                Due::End("no heartbeat came for two intervals"),
-            )),
+            (beats && activity.reading)
+                .then_some((activity.read + self.heartbeat * 2, Due::Silence)),
             activity.stuck.map(|since| {
                 (
                     since + limits.write_timeout,
@@ -79,11 +79,15 @@ impl Connection {
         self.deadlines(activity).map(|(at, _)| at).min()
     }
 
-    /// What is due at `now`; an end first.
+    /// What is due at `now`; an end first, then what may become one.
     pub(super) fn due(&self, activity: &Activity, now: Instant) -> Option<Due> {
         self.deadlines(activity)
             .filter(|(at, _)| *at <= now)
             .map(|(_, due)| due)
-            .max_by_key(|due| matches!(due, Due::End(_)))
+            .max_by_key(|due| match due {
+                Due::End(_) => 2,
+                Due::Silence => 1,
+                Due::Heartbeat | Due::Look => 0,
+            })
     }
 }

@@ -196,7 +196,9 @@ impl Connection {
 /// A login that fails, after a pause that makes guessing slow.
 async fn refuse(shared: &Shared, mechanism: &str, name: &str) -> Resume {
     let user = name.escape_default();
-    tracing::warn!(%user, mechanism, "A login to the relay was refused.");
+    if let Some(left_out) = shared.strangers.allowed() {
+        tracing::warn!(%user, mechanism, "A login to the relay was refused.{left_out}");
+    }
     count(&shared.counters.logins_refused);
     tokio::time::sleep(shared.limits.refused_login_delay).await;
     Resume::Login(Err(Exception::login_refused(mechanism)))

@@ -258,14 +258,11 @@ impl Life {
     fn on_timer(&mut self) -> Option<&'static str> {
         let now = Instant::now();
         match self.connection.due(&self.activity, now) {
-            Some(Due::End(reason)) => {
-                tracing::info!(
-                    connection = self.connection.id,
-                    reason,
-                    "The relay dropped a connection."
-                );
-                return Some(reason);
-            }
+            // Silent is from whom nothing waits either: where the relay itself stood
+            // still, it just has not been read.
+            Some(Due::Silence) if self.socket.has_sent() => self.activity.read = now,
+            Some(Due::Silence) => return Some(self.dropped("no heartbeat came for two intervals")),
+            Some(Due::End(reason)) => return Some(self.dropped(reason)),
             Some(Due::Look) if self.socket.is_hung_up() => {
                 count(&self.connection.shared.counters.hung_up_blocked);
                 tracing::info!(
@@ -283,6 +280,15 @@ impl Life {
             None => {}
         }
         None
+    }
+
+    fn dropped(&self, reason: &'static str) -> &'static str {
+        tracing::info!(
+            connection = self.connection.id,
+            reason,
+            "The relay dropped a connection."
+        );
+        reason
     }
 }
 

@@ -22,10 +22,18 @@ impl Socket {
     /// Whether the client has hung up or vanished. Nothing is read: what it sent
     /// before may still wait.
     pub fn is_hung_up(&self) -> bool {
-        // Errors are told without being asked for.
-        let ends = PollFlags::from_bits_retain(nix::libc::POLLRDHUP);
-        let mut asked = [PollFd::new(self.0.as_fd(), ends)];
         // Who cannot be asked is taken to be there: writing finds out.
+        self.tells(PollFlags::from_bits_retain(nix::libc::POLLRDHUP))
+    }
+
+    /// Whether something waits to be read: bytes, or that there will be none.
+    pub fn has_sent(&self) -> bool {
+        self.tells(PollFlags::POLLIN)
+    }
+
+    /// Errors are told without being asked for.
+    fn tells(&self, what: PollFlags) -> bool {
+        let mut asked = [PollFd::new(self.0.as_fd(), what)];
         poll(&mut asked, PollTimeout::ZERO).is_ok_and(|some| some > 0)
     }
 }

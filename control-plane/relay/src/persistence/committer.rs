@@ -3,7 +3,11 @@
 //!
 //! Reading needs no room on the disk, writing does. So bodies are read outside of
 //! transactions: while the disk is full consumers get what is in the file, and
-//! what they acknowledge waits until it can be deleted.
+//! what they acknowledge waits until it can be deleted, for which room is set aside.
+//! A body that nobody will acknowledge is handed out before its deletion is
+//! committed: a relay that dies between the two hands it out again. Whoever wants a
+//! message exactly once cannot do without acknowledgements anyway, since one without
+//! may be lost on its way.
 
 use super::room::Room;
 use super::{OnStored, Op, StoreFailed, write};
@@ -28,8 +32,11 @@ const RETRY: Duration = Duration::from_millis(500);
 const VACUUM_EVERY: u32 = 256;
 /// Free pages worth keeping.
 const SPARE_PAGES: i64 = 4096;
-/// Most pages that are given back at once: that takes room in the log first.
-const VACUUM_AT_ONCE: i64 = 1024;
+/// Most pages that are given back at once: that takes room in the log first, up to
+/// three pages for each.
+const VACUUM_AT_ONCE: i64 = 256;
+/// How often that is done in a row while others need the room.
+const VACUUM_ROUNDS: u32 = 4;
 
 /// Somebody who waits for a body.
 struct Asked {
@@ -159,26 +166,52 @@ impl Committer {
     /// Commits what is due. When that fails, nothing that came with it is tried
     /// any more: its senders would wait for as long as there is no room.
     fn write(&mut self) -> Result<(), String> {
+        let refused = self.refuse_without_reserve();
         let mut due = std::mem::take(&mut self.due).into_iter().peekable();
         loop {
             let part = part(&mut due, self.retry.is_some());
-            self.room.writes(part.iter().map(Op::bytes).sum());
-            let result = self.commit(&part).map_err(|error| error.to_string());
+            let bytes = part.iter().map(Op::bytes).sum();
+            self.room.writes(bytes);
+            let result = self
+                .room
+                .takes(bytes)
+                .and_then(|()| self.commit(&part).map_err(|error| error.to_string()));
             // Publishers that hear of a refusal find the door shut already.
             self.room
                 .committed(result.as_ref().map(drop).map_err(String::as_str));
             if result.is_err() {
                 count(&self.counters.store_failures);
+                let deletes = part.iter().any(Op::is_deletion);
                 self.retry = Some(Instant::now() + RETRY);
                 self.announce(part.into_iter().chain(due).collect(), false);
+                // Before somebody else takes the room.
+                if deletes && self.room.give_up_reserve() {
+                    due = std::mem::take(&mut self.due).into_iter().peekable();
+                    continue;
+                }
                 return result;
             }
             self.retry = None;
             self.announce(part, true);
             if due.peek().is_none() {
-                return Ok(());
+                return refused;
             }
         }
+    }
+
+    /// While no room is set aside for deletions no message may take what there is.
+    fn refuse_without_reserve(&mut self) -> Result<(), String> {
+        if self.room.is_reserved() {
+            return Ok(());
+        }
+        let is_message = |op: &mut Op| matches!(op, Op::Insert(_));
+        let messages: Vec<Op> = self.due.extract_if(.., is_message).collect();
+        if messages.is_empty() {
+            return Ok(());
+        }
+        count(&self.counters.store_failures);
+        self.announce(messages, false);
+        Err("its disk has no room for messages".into())
     }
 
     fn commit(&mut self, part: &[Op]) -> rusqlite::Result<()> {
@@ -234,17 +267,38 @@ impl Committer {
         }
         self.vacuumed = Instant::now();
         // Failing to shrink the file harms nobody.
-        let _ = self.shrink(if short { 0 } else { SPARE_PAGES }, short);
+        let _ = if short {
+            self.shrink_now()
+        } else {
+            self.shrink(SPARE_PAGES).map(drop)
+        };
     }
 
-    /// Keeps so many free pages. With `now` the file system has the others when
-    /// this returns, otherwise with a later checkpoint.
-    fn shrink(&self, spare: i64, now: bool) -> rusqlite::Result<()> {
+    /// The file system has the pages when this returns, not with some checkpoint.
+    fn shrink_now(&self) -> rusqlite::Result<()> {
+        // On a full disk a log that can begin anew is all the room there is for it.
+        self.checkpoint("RESTART")?;
+        for _ in 0..VACUUM_ROUNDS {
+            if !self.shrink(0)? {
+                break;
+            }
+            self.checkpoint("TRUNCATE")?;
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&self, how: &str) -> rusqlite::Result<()> {
+        let pragma = format!("PRAGMA wal_checkpoint({how})");
+        self.connection.query_row(&pragma, [], |_| Ok(()))
+    }
+
+    /// Keeps so many free pages; false when there are no others.
+    fn shrink(&self, spare: i64) -> rusqlite::Result<bool> {
         let free: i64 = self
             .connection
             .pragma_query_value(None, "freelist_count", |row| row.get(0))?;
         if free <= spare {
-            return Ok(());
+            return Ok(false);
         }
         let most = (free - spare / 2).min(VACUUM_AT_ONCE);
         // It gives back one page for each row that is taken from it.
@@ -253,27 +307,61 @@ impl Committer {
             .prepare(&format!("PRAGMA incremental_vacuum({most})"))?;
         let mut rows = giving.query([])?;
         while rows.next()?.is_some() {}
-        drop(rows);
-        if now {
-            self.connection
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        }
-        Ok(())
+        Ok(true)
     }
 }
 
 /// The operations of the next transaction. When the last one failed, what frees
 /// room is not mixed with what takes some.
 fn part(due: &mut Peekable<impl Iterator<Item = Op>>, careful: bool) -> Vec<Op> {
-    let mut part = Vec::new();
+    let mut part: Vec<Op> = Vec::new();
     let mut bytes = 0;
     while part.len() < MAX_OPS && bytes < MAX_BYTES {
-        let wanted = |op: &Op| !careful || part.is_empty() || !matches!(op, Op::Insert(_));
-        let Some(op) = due.next_if(wanted) else {
+        let alone = |op: &Op| careful && matches!(op, Op::Insert(_));
+        if part.first().is_some_and(alone) {
+            break;
+        }
+        let Some(op) = due.next_if(|op| part.is_empty() || !alone(op)) else {
             break;
         };
         bytes += op.bytes();
         part.push(op);
     }
     part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::insert;
+    use super::*;
+
+    /// The messages that each transaction inserts (true) or deletes.
+    fn parts(ops: Vec<Op>, careful: bool) -> Vec<Vec<bool>> {
+        let mut due = ops.into_iter().peekable();
+        let mut parts = Vec::new();
+        while due.peek().is_some() {
+            let part = part(&mut due, careful);
+            parts.push(part.iter().map(|op| !op.is_deletion()).collect());
+        }
+        parts
+    }
+
+    #[test]
+    fn after_a_failure_deletions_do_not_depend_on_messages() {
+        let ops = || {
+            let message = |id| Op::Insert(Box::new(insert(id, b"x")));
+            vec![
+                message(1),
+                Op::Delete(7),
+                Op::Delete(8),
+                message(2),
+                message(3),
+                Op::Delete(9),
+            ]
+        };
+        let together = vec![vec![true, false, false, true, true, false]];
+        assert_eq!(parts(ops(), false), together);
+        let apart: [&[bool]; 5] = [&[true], &[false, false], &[true], &[true], &[false]];
+        assert_eq!(parts(ops(), true), apart);
+    }
 }

@@ -7,6 +7,7 @@
 
 mod committer;
 mod load;
+mod reserve;
 mod room;
 mod schema;
 mod write;
@@ -22,6 +23,7 @@ use crate::stats::Counters;
 use bytes::Bytes;
 use committer::Committer;
 pub(crate) use load::{Loaded, LoadedMessage};
+use reserve::Reserve;
 use room::Room;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
@@ -81,15 +83,15 @@ pub(crate) enum Op {
     },
     Insert(Box<Insert>),
     Delete(MessageId),
-    /// Reads a body; deletes the message with it when nobody will acknowledge
-    /// it.
+    /// Reads a body; the message is deleted afterwards when nobody will
+    /// acknowledge it.
     Fetch {
         id: MessageId,
         delete: bool,
         reply: oneshot::Sender<Result<Option<Bytes>, StoreFailed>>,
     },
     /// Answered when everything before it is committed; `false` when that
-    /// failed.
+    /// failed. Messages are answered for each by itself.
     Barrier(oneshot::Sender<bool>),
     /// Whom to tell which messages were stored (`true`) or could not be.
     Attach(OnStored),
@@ -103,6 +105,14 @@ impl Op {
             Op::Insert(insert) => insert.body.len(),
             _ => 0,
         }
+    }
+
+    /// It frees room once it is committed.
+    fn is_deletion(&self) -> bool {
+        matches!(
+            self,
+            Op::Delete(_) | Op::DeleteQueue(_) | Op::DeleteExchange { .. } | Op::Unbind { .. }
+        )
     }
 }
 
@@ -175,8 +185,20 @@ impl StoreThread {
             path: path.into(),
             problem,
         };
-        let connection = schema::open(path, how.vhost).map_err(failed)?;
-        let loaded = load::load(&connection, now).map_err(|error| failed(error.to_string()))?;
+        let begin = || {
+            let connection = schema::open(path, how.vhost)?;
+            let loaded = load::load(&connection, now).map_err(schema::explain)?;
+            Ok((connection, loaded))
+        };
+        let (connection, loaded) = begin()
+            .or_else(|problem| {
+                // What was parked or has expired is deleted now, which needs room.
+                match Reserve::of(path).give_up() {
+                    true => begin(),
+                    false => Err(problem),
+                }
+            })
+            .map_err(failed)?;
         let (sender, receiver) = mpsc::channel();
         let room = Room::new(path.into(), how.least_free, how.alarms);
         let committer = Committer::new(connection, receiver, how.counters, room);

@@ -1,5 +1,6 @@
 //! Whether the disk still has room for the store.
 
+use super::reserve::{self, Reserve};
 use crate::alarms::Alarms;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,11 +10,14 @@ use std::time::{Duration, Instant};
 /// part of what must be free was written meanwhile.
 const INTERVAL: Duration = Duration::from_millis(250);
 const PART: u64 = 8;
+/// Bytes that must be free whatever is configured: about as many are in the log
+/// before the database takes them over, which needs room for them a second time.
+pub(super) const LEAST: u64 = 4 << 20;
 
-/// Watches the file system of one file and raises the alarm.
+/// Watches the file system of one file, raises the alarm, and keeps the reserve.
 pub(super) struct Room {
     path: PathBuf,
-    /// Bytes that must be free; zero does not look.
+    /// Bytes that must be free.
     least: u64,
     alarms: Arc<Alarms>,
     looked: Option<Instant>,
@@ -22,13 +26,15 @@ pub(super) struct Room {
     /// The last commit failed.
     failed: bool,
     short: bool,
+    reserve: Reserve,
 }
 
 impl Room {
     pub fn new(path: PathBuf, least: u64, alarms: Arc<Alarms>) -> Self {
         let mut room = Self {
+            reserve: Reserve::of(&path),
             path,
-            least,
+            least: least.max(LEAST),
             alarms,
             looked: None,
             written: 0,
@@ -41,7 +47,44 @@ impl Room {
 
     /// Publishers wait at the moment.
     pub fn is_short(&self) -> bool {
-        self.short || self.failed
+        self.short || self.failed || !self.reserve.is_there()
+    }
+
+    /// Whether there is room for deletions whatever happens, so that messages may
+    /// take some.
+    pub fn is_reserved(&self) -> bool {
+        self.reserve.is_there()
+    }
+
+    /// Gives that room to a deletion that could not be written; false when there is
+    /// none.
+    pub fn give_up_reserve(&mut self) -> bool {
+        let given = self.reserve.give_up();
+        if given {
+            tracing::warn!(
+                "The relay uses {} bytes that it had set aside on the disk of {}, so that it can \
+                 delete what was settled; make room there.",
+                reserve::BYTES,
+                self.path.display()
+            );
+        }
+        given
+    }
+
+    /// Whether messages of so many bytes fit: into the log, and from there into the
+    /// database, with what is in the log already.
+    ///
+    /// # Errors
+    /// Says that they do not.
+    pub fn takes(&self, bytes: usize) -> Result<(), String> {
+        let needed = (bytes as u64).saturating_mul(2).saturating_add(LEAST);
+        if bytes > 0 && self.free().is_some_and(|free| free < needed) {
+            return Err(format!(
+                "fewer than {needed} bytes are free on the disk of {}",
+                self.path.display()
+            ));
+        }
+        Ok(())
     }
 
     /// Takes note of bytes that the next commit is to write.
@@ -59,10 +102,15 @@ impl Room {
         self.look();
         let why = || match result {
             Err(error) => format!("The relay cannot write its store: {error}"),
-            Ok(()) => format!(
+            Ok(()) if self.short => format!(
                 "The disk of the relay's store {} has fewer than {} bytes free",
                 self.path.display(),
                 self.least
+            ),
+            Ok(()) => format!(
+                "The relay cannot set {} bytes aside beside its store {}",
+                reserve::BYTES,
+                self.path.display()
             ),
         };
         self.alarms.set_disk(self.is_short(), why);
@@ -70,19 +118,29 @@ impl Room {
 
     fn look(&mut self) {
         let recent = self.looked.is_some_and(|at| at.elapsed() < INTERVAL);
-        if self.least == 0 || recent && self.written < self.least / PART {
+        if recent && self.written < self.least / PART {
             return;
         }
         self.looked = Some(Instant::now());
         self.written = 0;
-        // A file system that does not tell is not taken for a full one.
-        let Ok(known) = nix::sys::statvfs::statvfs(&self.path) else {
-            return;
-        };
+        let free = self.free().unwrap_or(u64::MAX);
+        self.short = free < self.least;
+        // What it takes must not be what has to be free.
+        if !self.failed
+            && free.saturating_sub(reserve::BYTES) >= self.least
+            && let Err(error) = self.reserve.make()
+        {
+            tracing::debug!(%error, "no room set aside");
+        }
+    }
+
+    /// A file system that does not tell is not taken for a full one.
+    fn free(&self) -> Option<u64> {
+        let known = nix::sys::statvfs::statvfs(&self.path).ok()?;
         #[allow(clippy::useless_conversion, reason = "the types differ by platform")]
         let free =
             u64::from(known.blocks_available()).saturating_mul(u64::from(known.fragment_size()));
-        self.short = free < self.least;
+        Some(free)
     }
 }
 

@@ -121,7 +121,7 @@ fn upgrade(connection: &Connection, vhost: &str) -> rusqlite::Result<()> {
     connection.execute_batch("DROP TABLE former_exchanges; DROP TABLE former_queues;")
 }
 
-fn explain(error: rusqlite::Error) -> String {
+pub(super) fn explain(error: rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "another relay uses it; stop that one or configure another file".into()

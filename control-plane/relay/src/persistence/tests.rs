@@ -17,7 +17,7 @@ fn envelope() -> Arc<Envelope> {
     })
 }
 
-fn insert(id: MessageId, body: &[u8]) -> Insert {
+pub(super) fn insert(id: MessageId, body: &[u8]) -> Insert {
     Insert {
         id,
         queue: 1,
@@ -145,7 +145,7 @@ async fn what_was_committed_comes_back_without_what_was_parked_expired_or_orphan
             ..settings
         }
     );
-    // Read and deleted in one step.
+    // Read, and deleted afterwards.
     let storage = thread.storage().clone();
     assert!(storage.fetch(1, true).await.is_ok_and(|b| b.is_some()));
     assert_eq!(storage.fetch(1, false).await, Ok(None));
@@ -250,7 +250,7 @@ async fn a_full_disk_refuses_messages_and_forgets_no_deletion() {
     storage.send(confirmed(&outbox, 2, &vec![0; 500_000]));
     storage.send(Op::Delete(1));
     let committed = storage.barrier().await;
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
     while storage.fetch(1, false).await != Ok(None) {
         assert!(std::time::Instant::now() < deadline, "never deleted");
     }
@@ -404,5 +404,30 @@ fn a_disk_with_too_little_room_is_known_at_the_start() {
     })
     .expect("a store");
     assert_eq!(alarms.reason(), Some("low on disk"));
+    thread.stop().expect("a clean stop");
+}
+
+/// A deletion is the first thing that a start may have to write.
+#[tokio::test]
+async fn a_store_opens_on_a_full_disk_although_something_has_expired() {
+    if !mig_testkit::own_mounts() {
+        return;
+    }
+    let disk = mig_testkit::SmallDisk::new(24);
+    let path = disk.path().join("relay.db");
+    let (thread, _) = open(&path, 0);
+    let storage = thread.storage().clone();
+    storage.send(put_queue());
+    storage.send(Op::Insert(Box::new(insert(1, b"stays"))));
+    storage.send(Op::Insert(Box::new(Insert {
+        expires: Some(100),
+        ..insert(2, &[0; 100_000])
+    })));
+    assert!(storage.barrier().await);
+    thread.stop().expect("a clean stop");
+    disk.fill();
+    let (thread, loaded) = open(&path, 100);
+    let ids: Vec<_> = loaded.messages.iter().map(|m| m.id).collect();
+    assert_eq!(ids, [1]);
     thread.stop().expect("a clean stop");
 }

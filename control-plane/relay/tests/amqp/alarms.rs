@@ -1,9 +1,9 @@
 //! Memory that runs short: publishers wait, consumers go on.
 
-use crate::raw::Raw;
+use crate::raw::{PROTOCOL, Raw};
 use crate::support::*;
 use amq_protocol::frame::AMQPFrame;
-use amq_protocol::protocol::{AMQPClass, basic, confirm, connection};
+use amq_protocol::protocol::{AMQPClass, basic, channel, confirm, connection};
 use lapin::options::BasicGetOptions;
 use tokio::io::AsyncWriteExt;
 
@@ -110,9 +110,22 @@ async fn who_cannot_hear_it_waits_all_the_same_and_others_work() {
 async fn a_blocked_client_need_not_send_heartbeats() {
     let server = server().await;
     fill(&server).await;
-    let mut raw = Raw::login(server.address(), 131_072, 1).await;
-    raw.open_channel(1).await;
+    let mut raw = Raw::dial(server.address()).await;
+    raw.send(PROTOCOL).await;
+    raw.frame().await.expect("connection.start");
+    raw.start_ok("guest", "guest-secret").await;
+    raw.frame().await.expect("connection.tune");
+    // At once: a busy machine could make two seconds of silence between two of these.
+    raw.hold_back();
+    raw.tune_ok(16, 131_072, 1).await;
+    raw.connection_open("mig").await;
+    let open = channel::AMQPMethod::Open(channel::Open {});
+    raw.method(1, AMQPClass::Channel(open)).await;
     raw.publish(1, "q", b"patient").await;
+    raw.let_go().await;
+    for answer in ["connection.open-ok", "channel.open-ok"] {
+        raw.frame().await.expect(answer);
+    }
     server
         .until("a blocked publisher", |s| s.blocked == 1)
         .await;

@@ -39,7 +39,7 @@ impl Process {
     }
 
     pub async fn channel(&self) -> Channel {
-        let uri = format!("amqp://guest:guest@{}/mig", self.address);
+        let uri = format!("amqp://guest:guest-secret@{}/mig", self.address);
         let connection = connect(&uri).await.expect("a connection");
         connection.create_channel().await.expect("a channel")
     }

@@ -1,8 +1,8 @@
 //! Time to live of messages and queues.
 
 use crate::support::*;
-use lapin::options::{BasicGetOptions, BasicNackOptions};
-use lapin::types::AMQPValue;
+use lapin::options::{BasicConsumeOptions, BasicGetOptions, BasicNackOptions};
+use lapin::types::{AMQPValue, FieldTable};
 
 #[tokio::test]
 async fn a_message_disappears_when_its_time_ends_and_others_stay() {
@@ -108,11 +108,24 @@ async fn a_delivered_message_expires_only_when_it_comes_back() {
 #[tokio::test]
 async fn an_unused_queue_expires_and_a_used_one_does_not() {
     let server = Server::start().await;
-    let channel = server.channel().await;
     let expires = [("x-expires", AMQPValue::LongInt(2000))];
+    // On a busy machine the queue may be gone before it has its consumer.
+    let used = async {
+        loop {
+            let channel = server.channel().await;
+            declare(&channel, "used", &expires).await;
+            let options = BasicConsumeOptions::default();
+            let none = FieldTable::default();
+            let consumer = channel.basic_consume("used".into(), "".into(), options, none);
+            match consumer.await {
+                Ok(consumer) => return (channel, consumer),
+                Err(error) => assert_eq!(code(&error), 404),
+            }
+        }
+    };
+    let used = tokio::time::timeout(PATIENCE, used).await;
+    let (channel, consumer) = used.expect("a consumer");
     declare(&channel, "unused", &expires).await;
-    declare(&channel, "used", &expires).await;
-    let consumer = consume(&channel, "used").await;
     server.until("one queue left", |s| s.queues == 1).await;
     assert_eq!(waiting(&channel, "used").await, 0);
     drop(consumer);

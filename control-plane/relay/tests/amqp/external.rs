@@ -107,3 +107,52 @@ async fn without_certificate_or_without_being_asked_to_it_is_not_offered() {
     let refused = dial_uri(&uri, &authority, Some(authority.issue("agent"))).await;
     assert_eq!(code(&refused.expect_err("not offered")), 503);
 }
+
+#[tokio::test]
+async fn accounts_of_a_file_come_and_go_while_the_relay_runs() {
+    let authority = Authority::new();
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("accounts");
+    let write = |text: &str| {
+        let new = file.with_extension("new");
+        std::fs::write(&new, text).expect("written");
+        std::fs::rename(new, &file).expect("renamed");
+    };
+    write("web1 agent linux.one\nsiem worker for-events\n");
+    let server = tls_server_with(&authority, |config| {
+        external(config);
+        config.accounts = Some(file.clone());
+    })
+    .await;
+    assert!(server.relay.lists_workers());
+    let by_certificate = uri(&server, "?auth_mechanism=external");
+    let login =
+        |name: &'static str| dial_uri(&by_certificate, &authority, Some(authority.issue(name)));
+    let password = uri(&server, "").replace("//", "//siem:for-events@");
+    let siem = || dial_uri(&password, &authority, Some(authority.issue("anybody")));
+
+    let standing = login("web1").await.expect("a connection");
+    let channel = standing.create_channel().await.expect("a channel");
+    declare(&channel, "mig.agt.linux.one", &[]).await;
+    let options = lapin::options::QueueDeclareOptions::default();
+    let other = channel.queue_declare("mig.agt.linux.two".into(), options, Default::default());
+    assert_eq!(code(&other.await.expect_err("another's queue")), 403);
+    let worker = siem().await.expect("a connection");
+    let worker = worker.create_channel().await.expect("a channel");
+    declare(&worker, "migevent.worker.siem", &[]).await;
+    assert_eq!(code(&login("web2").await.expect_err("unknown")), 403);
+
+    write("web2 agent linux.two\nsiem worker other\n");
+    login("web2").await.expect("known now");
+    assert_eq!(code(&login("web1").await.expect_err("taken out")), 403);
+    assert_eq!(code(&siem().await.expect_err("another password")), 403);
+    // What stands is not ended by it.
+    standing.create_channel().await.expect("a channel");
+
+    // A file that cannot be used changes nothing.
+    write("web1 agent linux.one\nweb2\n");
+    login("web2").await.expect("still known");
+    assert_eq!(code(&login("web1").await.expect_err("still out")), 403);
+    // The accounts of the configuration have nothing to do with it.
+    login("agent").await.expect("a connection");
+}

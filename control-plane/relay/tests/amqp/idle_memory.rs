@@ -28,7 +28,7 @@ async fn agent(relay: &Process, number: usize) -> Raw {
     let mut raw = Raw::dial(address).await;
     raw.send(PROTOCOL).await;
     raw.frame().await.expect("connection.start");
-    raw.start_ok("guest", "guest").await;
+    raw.start_ok("guest", "guest-secret").await;
     raw.frame().await.expect("connection.tune");
     raw.tune_ok(16, 16_384, 60).await;
     raw.connection_open("mig").await;

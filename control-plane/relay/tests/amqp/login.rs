@@ -111,30 +111,49 @@ async fn another_mechanism_is_refused_with_503() {
 #[tokio::test]
 async fn a_silent_client_is_dropped_after_two_heartbeat_intervals() {
     let server = Server::start().await;
-    let mut raw = Raw::login(server.address(), 131_072, 2).await;
+    let stalls = Stalls::watch();
+    // Not after the relay has heard the last of it.
     let start = Instant::now();
+    let mut raw = Raw::login(server.address(), 131_072, 2).await;
     let mut beats = 0;
     while let Some(frame) = raw.any_frame().await {
         assert_eq!(frame, AMQPFrame::Heartbeat);
         beats += 1;
     }
     let alive = start.elapsed();
-    assert!(beats >= 2, "one a second, got {beats} in {alive:?}");
-    assert!(alive >= Duration::from_millis(3900), "{alive:?}");
+    // They are late when the machine stands still, and the end is not.
+    assert!(
+        beats >= 2 || stalls.longest() > Duration::from_millis(500),
+        "one a second, got {beats} in {alive:?}"
+    );
+    assert!(alive >= Duration::from_secs(4), "{alive:?}");
     server.until("no connection", |s| s.connections == 0).await;
 }
 
 #[tokio::test]
 async fn a_client_that_sends_heartbeats_stays() {
     let server = Server::start().await;
-    let mut raw = Raw::login(server.address(), 131_072, 2).await;
-    // Theirs come every half interval, so without the answers it would be over
-    // after the fourth.
-    for _ in 0..6 {
-        assert_eq!(raw.any_frame().await, Some(AMQPFrame::Heartbeat));
-        raw.send(&crate::raw::encode(&AMQPFrame::Heartbeat)).await;
+    let stalls = Stalls::watch();
+    for _ in 0..20 {
+        let mut raw = Raw::login(server.address(), 131_072, 2).await;
+        // Theirs come every half interval, so without the answers it would be over
+        // after the fourth.
+        let mut beats = 0;
+        while beats < 6 && raw.any_frame().await == Some(AMQPFrame::Heartbeat) {
+            raw.send(&crate::raw::encode(&AMQPFrame::Heartbeat)).await;
+            beats += 1;
+        }
+        if beats == 6 {
+            raw.open_channel(1).await;
+            return;
+        }
+        // Once more, if the machine kept this client from answering in time.
+        assert!(
+            stalls.longest() > Duration::from_secs(1),
+            "dropped after {beats} heartbeats"
+        );
     }
-    raw.open_channel(1).await;
+    panic!("the machine stands still all the time");
 }
 
 #[tokio::test]

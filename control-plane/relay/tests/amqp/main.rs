@@ -20,6 +20,7 @@ mod publish;
 mod raw;
 mod settle;
 mod slow;
+mod standstill;
 mod support;
 mod tls;
 mod vhosts;

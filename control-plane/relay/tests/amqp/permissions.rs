@@ -130,7 +130,10 @@ async fn an_agent_can_do_nothing_else() {
     .await;
     refused(result, "bind to the schedulers' exchange");
 
-    for (exchange, key) in [(topology::TO_AGENTS, "mig.agt.x"), ("", "mig.agt.x")] {
+    for (exchange, key) in [
+        (topology::TO_AGENTS, "mig.agt.linux.x"),
+        ("", "mig.agt.linux.x"),
+    ] {
         let agent = channel(&server, "agent").await;
         select_confirms(&agent).await;
         let result = agent
@@ -148,10 +151,10 @@ async fn an_agent_can_do_nothing_else() {
     }
 
     let scheduler = channel(&server, "scheduler").await;
-    declare(&channel(&server, "agent").await, "mig.agt.a", &[]).await;
+    declare(&channel(&server, "agent").await, "mig.agt.linux.a", &[]).await;
     let result = scheduler
         .basic_consume(
-            "mig.agt.a".into(),
+            "mig.agt.linux.a".into(),
             "".into(),
             BasicConsumeOptions::default(),
             FieldTable::default(),

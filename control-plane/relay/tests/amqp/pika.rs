@@ -25,7 +25,7 @@ async fn run(script: &'static str) {
         .join(script);
     let output = tokio::task::spawn_blocking(move || {
         Command::new("timeout")
-            .arg("60")
+            .arg("180")
             .arg(PYTHON)
             .arg("-B")
             .arg(path)

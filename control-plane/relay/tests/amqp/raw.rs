@@ -14,6 +14,8 @@ pub const PROTOCOL: &[u8] = b"AMQP\0\0\x09\x01";
 pub struct Raw {
     pub stream: TcpStream,
     input: Vec<u8>,
+    /// What is to be sent later, all at once.
+    held: Option<Vec<u8>>,
     /// What it tells the server it understands.
     pub capabilities: Vec<String>,
 }
@@ -25,6 +27,7 @@ impl Raw {
         Self {
             stream,
             input: Vec::new(),
+            held: None,
             capabilities: ["authentication_failure_close", "consumer_cancel_notify"]
                 .map(str::to_owned)
                 .into(),
@@ -50,17 +53,28 @@ impl Raw {
         heartbeat: u16,
         capabilities: &[&str],
     ) -> Self {
+        let login = Self::try_login(address, frame_max, heartbeat, capabilities);
+        login.await.expect("a login")
+    }
+
+    /// The same; `None` when the server hangs up meanwhile.
+    pub async fn try_login(
+        address: SocketAddr,
+        frame_max: u32,
+        heartbeat: u16,
+        capabilities: &[&str],
+    ) -> Option<Self> {
         let mut raw = Self::dial(address).await;
         raw.capabilities
             .extend(capabilities.iter().map(|name| (*name).to_owned()));
         raw.send(PROTOCOL).await;
-        raw.frame().await.expect("connection.start");
+        raw.frame().await?;
         raw.start_ok("guest", "guest-secret").await;
-        raw.frame().await.expect("connection.tune");
+        raw.frame().await?;
         raw.tune_ok(16, frame_max, heartbeat).await;
         raw.connection_open("mig").await;
-        raw.frame().await.expect("connection.open-ok");
-        raw
+        raw.frame().await?;
+        Some(raw)
     }
 
     pub async fn start_ok(&mut self, user: &str, password: &str) {
@@ -112,7 +126,21 @@ impl Raw {
         );
     }
 
+    /// Keeps what it is told to send until [`Raw::let_go`].
+    pub fn hold_back(&mut self) {
+        self.held = Some(Vec::new());
+    }
+
+    pub async fn let_go(&mut self) {
+        let held = self.held.take().expect("something held back");
+        self.send(&held).await;
+    }
+
     pub async fn send(&mut self, bytes: &[u8]) {
+        if let Some(held) = &mut self.held {
+            held.extend(bytes);
+            return;
+        }
         // A server that hangs up in the middle is for `frame` to notice.
         let _ = self.stream.write_all(bytes).await;
     }

@@ -19,6 +19,8 @@ async fn a_consumer_that_does_not_read_gets_a_bounded_part_and_the_rest_later() 
     let server = Server::with(|config| {
         config.limits.delivery_buffer_bytes = 64 * 1024;
         config.limits.body_memory_bytes = 1024 * 1024;
+        // As long as a slow disk may take for all of the publications below.
+        config.limits.write_timeout = 20 * PATIENCE;
     })
     .await;
     let channel = server.channel().await;

@@ -15,12 +15,14 @@ use mig_relay::{
     Listener, Password, PermissionPatterns, Relay, RelayConfig, RelayHandle, Stats, User,
 };
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 
 /// Long enough for a loaded machine; nothing waits that long when all is well.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A relay of the test's own.
 pub struct Server {
@@ -54,6 +56,8 @@ impl Server {
             .push(Listener::Plain(([127, 0, 0, 1], 0).into()));
         config.users.push(user("guest", PermissionPatterns::all()));
         config.limits.refused_login_delay = Duration::from_millis(1);
+        // Nobody is dropped because the machine is busy.
+        config.limits.login_timeout = 2 * PATIENCE;
         adjust(&mut config);
         let relay = Relay::start(config).await.expect("a relay");
         Self { relay, directory }
@@ -97,6 +101,31 @@ impl Server {
     pub async fn stop(self) -> TempDir {
         self.relay.shutdown().await.expect("a clean stop");
         self.directory
+    }
+}
+
+/// Notices when the thread of a test and its relay stands still, as it does on a busy
+/// machine: what is to happen every second happens late then.
+pub struct Stalls(Arc<AtomicU64>);
+
+impl Stalls {
+    pub fn watch() -> Self {
+        let longest = Arc::new(AtomicU64::new(0));
+        let noted = Arc::downgrade(&longest);
+        tokio::spawn(async move {
+            while let Some(noted) = noted.upgrade() {
+                let before = Instant::now();
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                let milliseconds = before.elapsed().as_millis() as u64;
+                noted.fetch_max(milliseconds, Ordering::Relaxed);
+            }
+        });
+        Self(longest)
+    }
+
+    /// The longest one since this was asked the last time.
+    pub fn longest(&self) -> Duration {
+        Duration::from_millis(self.0.swap(0, Ordering::Relaxed))
     }
 }
 

@@ -7,7 +7,6 @@ use mig_relay::{Listener, TlsFiles};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
 };
-use std::time::Duration;
 use tokio::time::timeout;
 
 pub struct Authority {
@@ -86,7 +85,6 @@ pub async fn tls_server_with(
                 revoked: None,
             },
         )];
-        config.limits.login_timeout = Duration::from_secs(15);
         adjust(config);
     })
     .await

@@ -13,6 +13,9 @@ def connect(port):
             "mig",
             pika.PlainCredentials("guest", "guest-secret"),
             blocked_connection_timeout=60,
+            # Patience for a busy machine.
+            socket_timeout=60,
+            stack_timeout=60,
         )
     )
 
@@ -49,12 +52,20 @@ def main(port):
     connection.add_on_connection_unblocked_callback(lambda _, method: unblocked.append(method))
     transient = connection.channel()
     transient.queue_declare("filler")
+    other = connect(port)
+    watching = other.channel()
+    published = 0
+    # One at a time: the relay reads no more of who is blocked, and a publisher that is
+    # far ahead of it would wait for its own bytes to leave before it hears why.
     while not blocked:
         transient.basic_publish("", "filler", bytes(20000))
-        connection.process_data_events(time_limit=0)
+        published += 1
+        arrived = 0
+        while not blocked and arrived < published:
+            connection.process_data_events(time_limit=0)
+            arrived = watching.queue_declare("filler", passive=True).method.message_count
     assert blocked[0].method.reason == "low on memory", blocked
-    other = connect(port)
-    other.channel().queue_purge("filler")
+    watching.queue_purge("filler")
     while not unblocked:
         connection.process_data_events(time_limit=1)
     channel.basic_publish("toworkers", "after", b"after", mandatory=True)

@@ -8,7 +8,13 @@ import pika.exceptions
 
 def parameters(port, password="guest-secret", vhost="mig"):
     return pika.ConnectionParameters(
-        "127.0.0.1", port, vhost, pika.PlainCredentials("guest", password)
+        "127.0.0.1",
+        port,
+        vhost,
+        pika.PlainCredentials("guest", password),
+        # Patience for a busy machine.
+        socket_timeout=60,
+        stack_timeout=60,
     )
 
 

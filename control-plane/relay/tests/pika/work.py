@@ -12,7 +12,10 @@ def connect(port):
             port,
             "mig",
             pika.PlainCredentials("guest", "guest-secret"),
-            heartbeat=5,
+            heartbeat=30,
+            # Patience for a busy machine.
+            socket_timeout=60,
+            stack_timeout=60,
         )
     )
 
@@ -41,8 +44,8 @@ def main(port):
         commands.basic_publish("toagents", "mig.agt.a", body, properties, mandatory=True)
 
     got = []
-    for method, header, body in channel.consume("mig.agt.a", inactivity_timeout=20):
-        assert method is not None, "nothing came for 20 s"
+    for method, header, body in channel.consume("mig.agt.a", inactivity_timeout=60):
+        assert method is not None, "nothing came for 60 s"
         assert header.content_type == "text/plain" and header.delivery_mode == 2, header
         got.append(body)
         channel.basic_publish("toschedulers", "mig.agt.results", b"result of " + body, properties)

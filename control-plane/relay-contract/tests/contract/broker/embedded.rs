@@ -10,7 +10,7 @@ use mig_relay::{
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
-use super::{DOCUMENTED, Identity, SECRET};
+use super::{DOCUMENTED, Identity, SECRET, SINGLE};
 
 pub const VHOST: &str = "mig";
 pub const OTHER_VHOST: &str = "other";
@@ -44,7 +44,11 @@ impl Embedded {
             password: Password::Plain("guest".into()),
             permissions: PermissionPatterns::all(),
         });
-        for (name, [configure, write, read]) in DOCUMENTED {
+        let accounts = directory.path().join("accounts");
+        std::fs::write(&accounts, format!("{SINGLE} agent linux.one {SECRET}\n")).expect("written");
+        config.accounts = Some(accounts);
+        let by_patterns = DOCUMENTED.into_iter().filter(|(name, _)| *name != SINGLE);
+        for (name, [configure, write, read]) in by_patterns {
             config.users.push(User {
                 name: name.into(),
                 password: Password::Plain(SECRET.into()),
@@ -63,6 +67,8 @@ impl Embedded {
         });
         config.external = Some(External::default());
         config.limits.refused_login_delay = Duration::from_millis(1);
+        // A busy machine is no reason to drop anybody.
+        config.limits.login_timeout = Duration::from_secs(120);
         let relay = Relay::start(config).await.expect("a relay");
         Embedded {
             relay,

@@ -19,7 +19,9 @@ pub use tls::Identity;
 use crate::support::soon;
 
 /// What the documentation has operators configure: name, configure, write, read.
-pub const DOCUMENTED: [(&str, [&str; 3]); 3] = [
+/// `single` is an agent with an account of its own, and `original` what the original's
+/// documentation has for agents.
+pub const DOCUMENTED: [(&str, [&str; 3]); 5] = [
     (
         "scheduler",
         [
@@ -31,9 +33,9 @@ pub const DOCUMENTED: [(&str, [&str; 3]); 3] = [
     (
         "agent",
         [
-            r"^mig\.agt\..*$",
-            r"^(toschedulers|mig\.agt\..*)$",
-            r"^(toagents|mig\.agt\..*)$",
+            r"^mig\.agt\.[^.]+\..+$",
+            r"^(toschedulers|mig\.agt\.[^.]+\..+)$",
+            r"^(toagents|mig\.agt\.[^.]+\..+)$",
         ],
     ),
     (
@@ -44,7 +46,24 @@ pub const DOCUMENTED: [(&str, [&str; 3]); 3] = [
             r"^(toworkers|migevent\..*)$",
         ],
     ),
+    (
+        SINGLE,
+        [
+            r"^mig\.agt\.linux\.one$",
+            r"^(toschedulers|mig\.agt\.linux\.one)$",
+            r"^(toagents|mig\.agt\.linux\.one)$",
+        ],
+    ),
+    (
+        "original",
+        [
+            r"^mig\.agt\..*$",
+            r"^(toschedulers|mig\.agt\..*)$",
+            r"^(toagents|mig\.agt\..*)$",
+        ],
+    ),
 ];
+const SINGLE: &str = "single";
 /// Password of every documented user.
 const SECRET: &str = "secret";
 
