@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mig_logging::causes;
 use mig_protocol::{Action, Agent, Id, ModuleResult, Time};
 use mig_store::{ActionStart, Claim, NewCommand, StoreError, StoreResult};
 use mig_target::Target;
@@ -70,18 +71,6 @@ fn longest_sleep(shared: &Shared) -> Duration {
     }
 }
 
-/// An error with everything that led to it, on one line.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
 /// What the original writes for `logactions`.
 fn log_commands(action: &Action, agents: &[Agent], commands: &[NewCommand]) {
     for (agent, command) in agents.iter().zip(commands) {
@@ -111,11 +100,19 @@ struct Held {
 impl Planner<'_> {
     /// Everything there is to do now; answers when there is something next.
     async fn round(&mut self) -> StoreResult<Option<Time>> {
-        self.expire().await?;
+        // What keeps it from ending what is over keeps nobody from beginning.
+        let ended = self.expire().await;
+        if let Err(error) = &ended
+            && error.is_away()
+        {
+            return ended.map(|()| None);
+        }
         let held = std::mem::take(&mut self.held);
         let mut outcome = self.start_all(held).await;
-        if let Err(away @ StoreError::Unreachable { .. }) = outcome {
-            return Err(away);
+        if let Err(error) = &outcome
+            && error.is_away()
+        {
+            return outcome.map(|()| None);
         }
         loop {
             let mut claimed = self.claim().await?;
@@ -130,6 +127,7 @@ impl Planner<'_> {
             outcome = outcome.and(self.start_all(claimed.collect()).await);
         }
         self.shared.outbox.notify_one();
+        ended?;
         outcome?;
         self.shared.store.next_deadline(self.shared.now()).await
     }
@@ -151,7 +149,7 @@ impl Planner<'_> {
                 }
                 Err(error) => {
                     self.held.push(held);
-                    if matches!(error, StoreError::Unreachable { .. }) {
+                    if error.is_away() {
                         self.held.extend(all);
                         return Err(error);
                     }
@@ -163,6 +161,12 @@ impl Planner<'_> {
     }
 
     async fn expire(&self) -> StoreResult<()> {
+        while self.expire_portion().await? {}
+        Ok(())
+    }
+
+    /// Whether there is more.
+    async fn expire_portion(&self) -> StoreResult<bool> {
         let expired = self.shared.store.expire_due(self.shared.now()).await?;
         self.shared.counts.commands_expired.add(expired.commands);
         for action in &expired.invalidated {
@@ -178,7 +182,7 @@ impl Planner<'_> {
         for action in expired.actions {
             self.shared.changes.changed(action);
         }
-        Ok(())
+        Ok(expired.more)
     }
 
     async fn claim(&self) -> StoreResult<Vec<Action>> {

@@ -122,7 +122,8 @@ pub struct UnknownQueueKind(pub String);
 pub struct RelayAccess {
     /// Host name or address; with TLS the name in the relay's certificate. The
     /// nodes of a cluster are separated by commas, each with `:PORT` where its port
-    /// is not that of the others; the first one that can be used is.
+    /// is not that of the others; the first one that can be used is, beginning with
+    /// the one that was used last.
     pub host: String,
     /// TCP port.
     pub port: u16,
@@ -136,7 +137,8 @@ pub struct RelayAccess {
     pub tls: Option<RelayTls>,
     /// AMQP heartbeat asked for; 0 for none.
     pub heartbeat: Duration,
-    /// How long one attempt to connect and log in may take.
+    /// How long the relay may take to answer. An address has five seconds of it at
+    /// most to accept a connection, and a node fifteen to log somebody in.
     pub timeout: Duration,
 }
 

@@ -25,9 +25,10 @@ mod whitelist;
 
 pub use config::{QueueKind, RelayAccess, RelayTls, SchedulerConfig, UnknownQueueKind};
 pub use counts::CountsSnapshot;
-pub use duties::{KillKey, KillKeyError};
+pub use duties::{KillKey, KillKeyError, kill_warnings};
 pub use events::EventsConfig;
-pub use places::{NoPlace, Place, places};
+pub use places::{LastGood, NoPlace, Place, places};
 pub use reach::{RelayError, connect_to_relay};
+pub use relay::RelayConnection;
 pub use start::{Scheduler, SchedulerHandle};
 pub use whitelist::{Whitelist, WhitelistError};

@@ -1,40 +1,37 @@
 //! What has to be done from time to time: noticing silent agents, deleting what
-//! is kept no longer, reporting what was dropped, and the duties of one scheduler
-//! for all.
+//! is kept no longer, reporting what was dropped.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use mig_store::{AgeLimits, StoreResult};
+use mig_logging::causes;
+use mig_store::{AgeLimits, Pruned, Retention, StoreResult};
 use tokio::sync::watch;
 
-use crate::actions::causes;
-use crate::duties::Duties;
 use crate::start::Shared;
 
 /// An agent is idle after this many silent heartbeat periods.
 const IDLE_PERIODS: u32 = 5;
+/// Where queues of lost agents are deleted, an agent whose queue could not be is
+/// remembered for so long beyond what is kept otherwise: nobody else can name it.
+const QUEUES_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Works until told to stop.
 pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     let mut reported = 0;
-    let mut duties = Duties::default();
     loop {
-        if let Err(error) = look(&shared).await {
+        if let Err(error) = look(&shared, &stop).await {
             tracing::error!("{}", causes(&error));
         }
-        // A relay that says nothing must not keep anybody from stopping.
-        tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => return,
-            () = duties.round(&shared) => {}
-        }
         let counts = shared.counts.snapshot();
-        if counts.dropped() > reported {
-            reported = counts.dropped();
+        let told = counts.dropped() + counts.complaints_left_out;
+        if told > reported {
+            reported = told;
             tracing::warn!(
                 "Dropped since the start: {} answers malformed, {} unknown, {} from another agent, \
                  {} given before, {} that the database does not take; {} heartbeats malformed, \
                  {} refused, {} that the database does not take. \
-                 {} lines about them were left out.",
+                 {} lines of the log about agents were left out.",
                 counts.answers_malformed,
                 counts.answers_unknown,
                 counts.answers_foreign,
@@ -53,7 +50,33 @@ pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-async fn look(shared: &Shared) -> StoreResult<()> {
+async fn look(shared: &Shared, stop: &watch::Receiver<bool>) -> StoreResult<()> {
+    age(shared).await?;
+    let Some(retention) = shared.config.retention else {
+        return Ok(());
+    };
+    let mut pruned = Pruned::default();
+    let outcome = prune(shared, retention, stop, &mut pruned).await;
+    // Also what was deleted before it failed.
+    if shared.config.queue_cleanup.is_some() && pruned.queues_left > 0 {
+        tracing::warn!(
+            "{} agents were deleted although the relay may still have their queues: these \
+             could not be deleted in {QUEUES_KEPT:?} and are forgotten.",
+            pruned.queues_left
+        );
+    }
+    if pruned.actions + pruned.agents > 0 {
+        tracing::info!(
+            "Deleted {} actions with {} commands and {} agents older than {retention:?}.",
+            pruned.actions,
+            pruned.commands,
+            pruned.agents
+        );
+    }
+    outcome
+}
+
+async fn age(shared: &Shared) -> StoreResult<()> {
     let config = &shared.config;
     let now = shared.now();
     let aged = shared
@@ -70,23 +93,35 @@ async fn look(shared: &Shared) -> StoreResult<()> {
             aged.offline
         );
     }
-    if aged.revived > 0 {
-        tracing::warn!(
-            "{} agents that were ordered to end live on and are the only ones of their queues; \
-             they are asked again.",
-            aged.revived
-        );
-    }
-    if let Some(retention) = config.retention {
-        let pruned = shared.store.prune(now - retention).await?;
-        if pruned.actions + pruned.agents > 0 {
-            tracing::info!(
-                "Deleted {} actions with {} commands and {} agents older than {retention:?}.",
-                pruned.actions,
-                pruned.commands,
-                pruned.agents
-            );
-        }
-    }
     Ok(())
+}
+
+/// Deletes what is old, a portion at a time; agents go on growing silent meanwhile.
+async fn prune(
+    shared: &Shared,
+    retention: Duration,
+    stop: &watch::Receiver<bool>,
+    pruned: &mut Pruned,
+) -> StoreResult<()> {
+    let before = shared.now() - retention;
+    let queues_before = if shared.config.queue_cleanup.is_some() {
+        before - QUEUES_KEPT
+    } else {
+        before
+    };
+    let old = Retention {
+        before,
+        queues_before,
+    };
+    loop {
+        let portion = shared.store.prune(old).await?;
+        pruned.actions += portion.actions;
+        pruned.commands += portion.commands;
+        pruned.agents += portion.agents;
+        pruned.queues_left += portion.queues_left;
+        if !portion.more || *stop.borrow() {
+            return Ok(());
+        }
+        age(shared).await?;
+    }
 }

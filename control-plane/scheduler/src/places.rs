@@ -1,6 +1,7 @@
 //! Where the nodes of a relay are: `host` of a configuration names one or several.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use crate::config::RelayAccess;
 
@@ -63,6 +64,28 @@ impl RelayAccess {
     }
 }
 
+/// The node that could be used last. Whoever connects again begins with it, instead
+/// of waiting each time for one before it that is off or hangs.
+#[derive(Debug, Default)]
+pub struct LastGood(Mutex<Option<Place>>);
+
+impl LastGood {
+    /// This node could be used.
+    pub(crate) fn is(&self, place: Place) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+    }
+
+    /// The nodes in the order in which they are tried: around from the last good one.
+    pub(crate) fn first(&self, mut places: Vec<Place>) -> Vec<Place> {
+        let good = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = good
+            .as_ref()
+            .and_then(|good| places.iter().position(|place| place == good));
+        places.rotate_left(at.unwrap_or(0));
+        places
+    }
+}
+
 fn place(text: &str, usual: u16) -> Option<Place> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, rest) = rest.split_once(']')?;
@@ -114,5 +137,15 @@ mod tests {
             let read = read.as_ref().map(|place| (place.host.as_str(), place.port));
             assert_eq!(read, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_could_be_used_last_is_tried_first() {
+        let all = |hosts| places(hosts, 5671).expect("hosts");
+        let last = LastGood::default();
+        assert_eq!(last.first(all("a,b,c")), all("a,b,c"));
+        last.is(all("b").remove(0));
+        assert_eq!(last.first(all("a,b,c")), all("b,c,a"));
+        assert_eq!(last.first(all("c,d")), all("c,d"));
     }
 }

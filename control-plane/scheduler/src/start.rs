@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mig_logging::Complaints;
 use mig_protocol::Time;
 use mig_store::{Changes, IdSource, Store, Wake};
 use tokio::sync::{Notify, watch};
@@ -10,9 +11,10 @@ use tokio::task::JoinHandle;
 
 use crate::config::SchedulerConfig;
 use crate::counts::{Counts, CountsSnapshot};
+use crate::duties::Heard;
 use crate::events::Events;
-use crate::inbound::complaints::Complaints;
-use crate::{actions, events, periodic, relay};
+use crate::places::LastGood;
+use crate::{actions, duties, events, periodic, relay};
 
 /// What all tasks of the scheduler share.
 pub(crate) struct Shared {
@@ -24,11 +26,15 @@ pub(crate) struct Shared {
     pub(crate) counts: Counts,
     /// What may still be said in the log about what agents send.
     pub(crate) complaints: Complaints,
+    /// Who spoke over the relay.
+    pub(crate) heard: Heard,
     /// What the other schedulers know this one as; new in each process, so that
     /// nobody is taken for a predecessor that died.
     pub(crate) holder: u64,
     /// Something was put into the outbox, or may be published again.
     pub(crate) outbox: Notify,
+    /// The node of the relay that could be used last.
+    pub(crate) last_relay: LastGood,
     /// News for workers; `None` when nobody wants any.
     pub(crate) events: Option<Events>,
     /// Whether the relay is connected and its topology declared.
@@ -43,9 +49,14 @@ impl Shared {
         }
     }
 
-    /// Whether one more line may be written about what agents send.
+    /// Whether one more line may be written about what agents send; those that may
+    /// not are counted.
     pub(crate) fn may_complain(&self) -> bool {
-        self.complaints.allowed(&self.counts)
+        let allowed = self.complaints.allowed().is_some();
+        if !allowed {
+            self.counts.complaints_left_out.one();
+        }
+        allowed
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -76,14 +87,17 @@ impl Scheduler {
             changes,
             counts: Counts::default(),
             complaints: Complaints::new(),
+            heard: Heard::default(),
             holder: rand::random::<u64>() >> 1,
             outbox: Notify::new(),
+            last_relay: LastGood::default(),
             connected,
         });
         let tasks = vec![
             tokio::spawn(actions::run(Arc::clone(&shared), stopped.clone())),
             tokio::spawn(relay::run(Arc::clone(&shared), stopped.clone())),
             tokio::spawn(events::run(Arc::clone(&shared), stopped.clone())),
+            tokio::spawn(duties::run(Arc::clone(&shared), stopped.clone())),
             tokio::spawn(periodic::run(Arc::clone(&shared), stopped)),
         ];
         SchedulerHandle {

@@ -42,6 +42,8 @@ pub enum WhitelistError {
 #[derive(Debug)]
 struct Read {
     modified: Option<SystemTime>,
+    /// What was wrong with the file when it was looked at last.
+    said: Option<String>,
     names: Vec<String>,
     patterns: Vec<Regex>,
 }
@@ -65,7 +67,16 @@ impl Whitelist {
         if modified(&self.path) != current.modified {
             match read(&self.path) {
                 Ok(newer) => *current = newer,
-                Err(error) => tracing::error!("{error}; the entries read before stay in force"),
+                Err(error) => {
+                    // A file that takes its place may be as old as the one that was read.
+                    current.modified = None;
+                    // Once for each mistake, and not with each heartbeat.
+                    let said = error.to_string();
+                    if current.said.as_ref() != Some(&said) {
+                        tracing::error!("{said}; the entries read before stay in force");
+                        current.said = Some(said);
+                    }
+                }
             }
         }
         current.names.iter().any(|name| name == queueloc)
@@ -107,6 +118,7 @@ fn read(path: &Path) -> Result<Read, WhitelistError> {
     }
     Ok(Read {
         modified,
+        said: None,
         names,
         patterns,
     })
@@ -159,5 +171,25 @@ mod tests {
         let (_directory, path) = file("linux.abc\nre:(\n");
         let error = Whitelist::open(&path).expect_err("a bad list").to_string();
         assert!(error.contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_any_more_is_said_once_and_used_again_when_it_can() {
+        let (_directory, path) = file("linux.abc\n");
+        let list = Whitelist::open(&path).expect("a good list");
+        let time = modified(&path).expect("its time");
+        fs::remove_file(&path).expect("removed");
+        assert!(list.allows("linux.abc"), "the entries read before stay");
+        let said = |list: &Whitelist| list.read.lock().expect("the list").said.clone();
+        assert!(said(&list).is_some_and(|said| said.contains("No such file")));
+        assert!(list.allows("linux.abc") && !list.allows("linux.new"));
+        // Also one that is as old as the first one.
+        fs::write(&path, "linux.new\n").expect("write whitelist");
+        fs::File::options()
+            .write(true)
+            .open(&path)
+            .and_then(|file| file.set_modified(time))
+            .expect("set time");
+        assert!(list.allows("linux.new") && said(&list).is_none());
     }
 }

@@ -18,13 +18,6 @@ async fn asked(site: &Site, agent: &mut TestAgent, id: u64, valid_for: Duration)
     agent.next_command().await.0
 }
 
-async fn counted(site: &Site, what: &str, count: impl Fn(&mig_scheduler::CountsSnapshot) -> u64) {
-    eventually(what, || async {
-        (count(&site.scheduler().counts()) > 0).then_some(())
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn the_first_answer_stays_and_repeated_ones_are_counted() {
     let site = Site::start().await;
@@ -62,12 +55,11 @@ async fn an_answer_after_the_expiry_replaces_it_once() {
     assert_eq!((ended.counters.done, ended.counters.expired), (1, 1));
 
     agent.answer(&command, CommandStatus::Success).await;
-    counted(&site, "the late answer", |counts| counts.answers_late).await;
+    site.counted("the late answer", |counts| counts.answers_late > 0)
+        .await;
     agent.answer(&command, CommandStatus::Failed).await;
-    counted(&site, "the repeated answer", |counts| {
-        counts.answers_repeated
-    })
-    .await;
+    site.counted("the repeated answer", |counts| counts.answers_repeated > 0)
+        .await;
     let action = site.action(command.action.id).await.action;
     assert_eq!(action.status, ActionStatus::Completed);
     assert_eq!(
@@ -78,7 +70,8 @@ async fn an_answer_after_the_expiry_replaces_it_once() {
         ),
         (1, 0, 1)
     );
-    assert_eq!(site.scheduler().counts().commands_expired, 1);
+    site.counted("the expiry", |counts| counts.commands_expired == 1)
+        .await;
 }
 
 #[tokio::test]
@@ -88,11 +81,13 @@ async fn an_answer_of_another_agent_changes_nothing() {
     let other = TestAgent::connect(site.address, "other").await;
     let command = asked(&site, &mut one, 1, MINUTE).await;
     other.answer(&command, CommandStatus::Success).await;
-    counted(&site, "the foreign answer", |counts| counts.answers_foreign).await;
+    site.counted("the foreign answer", |counts| counts.answers_foreign > 0)
+        .await;
     let mut unknown = command.clone();
     unknown.id = Id(99);
     one.answer(&unknown, CommandStatus::Success).await;
-    counted(&site, "the unknown answer", |counts| counts.answers_unknown).await;
+    site.counted("the unknown answer", |counts| counts.answers_unknown > 0)
+        .await;
     let stored = site.store.command(command.id).await.expect("the command");
     assert_eq!(stored.status, CommandStatus::Sent);
     one.answer(&command, CommandStatus::Timeout).await;
@@ -146,10 +141,8 @@ async fn what_the_database_refuses_for_good_fails_its_command_and_holds_up_nobod
         site.status(command.action.id, ActionStatus::Completed)
             .await;
     }
-    counted(&site, "the other heartbeat", |counts| {
-        counts.heartbeats_stored
-    })
-    .await;
+    site.counted("the other heartbeat", |counts| counts.heartbeats_stored > 0)
+        .await;
     let expected = [
         CommandStatus::Success,
         CommandStatus::Failed,
@@ -165,7 +158,13 @@ async fn what_the_database_refuses_for_good_fails_its_command_and_holds_up_nobod
             "{told}"
         );
     }
-    let counts = site.scheduler().counts();
+    let counts = site
+        .counted("all of them to be counted", |counts| {
+            counts.answers_stored >= 3
+                && counts.answers_unstorable > 0
+                && counts.heartbeats_unstorable > 0
+        })
+        .await;
     assert_eq!(
         (counts.answers_unstorable, counts.heartbeats_unstorable),
         (1, 1)
@@ -209,8 +208,11 @@ async fn malformed_answers_are_counted_acknowledged_and_stop_nobody() {
     agent.answer(&command, CommandStatus::Success).await;
     site.status(command.action.id, ActionStatus::Completed)
         .await;
-    let counts = site.scheduler().counts();
-    assert_eq!(counts.answers_malformed, bodies.len() as u64);
+    let malformed = bodies.len() as u64;
+    site.counted("all of them to be counted", |counts| {
+        counts.answers_malformed == malformed
+    })
+    .await;
     eventually("all messages to be acknowledged", || async {
         let stats = site.relay.as_ref().expect("a relay").stats();
         (stats.ready + stats.unacked == 0).then_some(())

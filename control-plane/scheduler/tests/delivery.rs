@@ -2,9 +2,12 @@
 
 mod site;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mig_protocol::{ActionStatus, CommandStatus, Id, Time};
+use mig_scheduler::{LastGood, connect_to_relay};
 use site::{DEADLINE, Site, TestAgent, eventually};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -48,12 +51,11 @@ async fn an_action_reaches_the_agent_and_its_answer_completes_it() {
     assert_eq!(stored.status, CommandStatus::Success);
     assert!(stored.results()[0].foundanything);
 
-    let mut heard = 0;
-    while let Ok(changed) = changes.try_recv() {
-        assert_eq!(changed, id);
-        heard += 1;
+    // Readers are told only after everybody can see it.
+    for what in ["started", "answered"] {
+        let heard = tokio::time::timeout(DEADLINE, changes.recv()).await;
+        assert_eq!(heard.expect(what), Ok(id), "{what}");
     }
-    assert!(heard >= 2, "started and answered: {heard}");
     // Nothing is left to be published again.
     let left = site.store.outbox(Id(0), 10).await.expect("outbox");
     assert_eq!(left, []);
@@ -228,7 +230,8 @@ async fn the_relay_may_go_away_and_come_back() {
     assert_eq!(command.action.id, id);
     agent.answer(&command, CommandStatus::Success).await;
     site.status(id, ActionStatus::Completed).await;
-    assert!(site.scheduler().counts().connections >= 2);
+    site.counted("the second connection", |counts| counts.connections >= 2)
+        .await;
 }
 
 #[tokio::test]
@@ -262,4 +265,70 @@ async fn a_relay_that_says_nothing_is_given_up_and_let_go() {
         .await
         .expect("every attempt ends");
     assert!(!site.scheduler().is_connected());
+}
+
+/// The access of a site's scheduler, with patience for a slow machine.
+fn access(site: &Site, host: &str) -> mig_scheduler::RelayAccess {
+    let mut access = site.config().relay;
+    access.host = host.into();
+    access
+}
+
+#[tokio::test]
+async fn a_name_whose_first_address_swallows_everything_leads_to_the_next() {
+    if !mig_testkit::own_mounts() {
+        return;
+    }
+    let port = mig_testkit::free_port();
+    let mut site = Site::without_scheduler().await;
+    site.stop_relay().await;
+    site.address = ([127, 0, 0, 2], port).into();
+    site.restart_relay().await;
+    let silent = mig_testkit::Silent::listen_at(([127, 0, 0, 1], port).into());
+    mig_testkit::name(&[
+        ("relay.test", [127, 0, 0, 1]),
+        ("relay.test", [127, 0, 0, 2]),
+    ]);
+    let mut resolved = tokio::net::lookup_host(("relay.test", port))
+        .await
+        .expect("addresses");
+    assert_eq!(resolved.next(), Some(silent.address()));
+
+    let access = access(&site, "relay.test");
+    let connection = connect_to_relay(&access, &LastGood::default(), "test").await;
+    connection.expect("a connection").close().await;
+}
+
+#[tokio::test]
+async fn the_node_that_was_good_last_is_tried_first() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let bad = listener.local_addr().expect("an address");
+    let asked = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((refused, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            drop(refused);
+        }
+    });
+    let mut site = Site::without_scheduler().await;
+    let (relay, last) = (site.address, LastGood::default());
+    let access = access(&site, &format!("{bad}, {relay}"));
+    for _ in 0..3 {
+        let connection = connect_to_relay(&access, &last, "test").await;
+        connection.expect("a connection").close().await;
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+
+    // And the others, when it is gone.
+    site.stop_relay().await;
+    let lost = connect_to_relay(&access, &last, "test").await;
+    let reason = lost.expect_err("nobody is there").to_string();
+    assert!(
+        reason.contains(&bad.to_string()) && reason.contains(&relay.to_string()),
+        "{reason}"
+    );
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
 }

@@ -9,13 +9,14 @@ use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, Consumer};
-use mig_protocol::openpgp::{Keyring, generate_scheduler_key};
-use mig_protocol::{AgentStatus, ManualClock, Permissions, Time};
+use mig_protocol::openpgp::{GeneratedKey, Keyring, generate_scheduler_key};
+use mig_protocol::{Agent, AgentStatus, Clock, ManualClock, Permissions, Time};
 use mig_relay::topology;
-use mig_scheduler::{EventsConfig, KillKey};
-use mig_store::{NewInvestigator, Search};
+use mig_scheduler::{EventsConfig, KillKey, Scheduler};
+use mig_store::{AgeLimits, HeartbeatOutcome, NewInvestigator, Search};
 use serde_json::Value;
 use site::{DEADLINE, Site, TestAgent, connect, eventually, lost};
+use tokio::net::TcpListener;
 
 const OFTEN: Duration = Duration::from_millis(50);
 
@@ -110,8 +111,8 @@ async fn workers_hear_once_of_each_new_agent_whoever_it_spoke_to() {
     }
 }
 
-#[tokio::test]
-async fn of_two_agents_on_one_queue_the_older_is_ordered_to_end_until_it_does() {
+/// A scheduler with a key that ends duplicates.
+async fn ending_duplicates() -> (Site, GeneratedKey, Arc<ManualClock>) {
     let mut site = Site::without_scheduler().await;
     let key = generate_scheduler_key(Time::now() - Duration::from_secs(3600)).expect("a key");
     let file = site.directory.path().join("scheduler.key");
@@ -136,6 +137,120 @@ async fn of_two_agents_on_one_queue_the_older_is_ordered_to_end_until_it_does() 
         config.kill_duplicates = Some(KillKey::open(&file).expect("the key"));
     })
     .await;
+    (site, key, clock)
+}
+
+/// Over HTTP anybody may say that there is another agent, and choose which process
+/// would be ended for it.
+#[tokio::test]
+async fn nobody_is_ended_for_what_came_over_http() {
+    let (site, _, clock) = ending_duplicates().await;
+    let mut agents = Vec::new();
+    for (name, others) in [("one", false), ("two", true)] {
+        let agent = site.agent(name).await;
+        clock.advance(Duration::from_secs(1));
+        let mut other = TestAgent::connect(site.address, name).await;
+        other.record.pid = 4712;
+        if others {
+            other.send_heartbeat().await;
+        } else {
+            for _ in 0..2 {
+                let forged = [other.record.clone()];
+                let stored = site.store.record_heartbeats(&forged, clock_now(&clock));
+                stored.await.expect("stored");
+                clock.advance(Duration::from_secs(1));
+            }
+        }
+        agents.extend([agent, other]);
+    }
+    stored(&site, 3).await;
+    clock.advance(Duration::from_secs(1));
+    let beats = [&agents[0], &agents[2]];
+    for agent in beats {
+        agent.send_heartbeat().await;
+    }
+    stored(&site, 5).await;
+    let beat = [agents[1].record.clone()];
+    let again = site.store.record_heartbeats(&beat, clock_now(&clock)).await;
+    again.expect("stored");
+    clock.advance(Duration::from_secs(1));
+    // Queues are looked at by name: the first one was before this one.
+    eventually("the other one to be ordered to end", || async {
+        (site.scheduler().counts().agents_destroyed > 0).then_some(())
+    })
+    .await;
+    let rows = site
+        .store
+        .search_agents(&Search {
+            limit: 9,
+            ..Search::default()
+        })
+        .await
+        .expect("agents");
+    let ordered = rows
+        .iter()
+        .filter(|row| row.destructiontime <= clock_now(&clock))
+        .map(|row| (row.queueloc.as_str(), row.pid));
+    assert_eq!(ordered.collect::<Vec<_>>(), [("linux.two", 4711)]);
+    site.counted("the duplicates to be counted", |counts| {
+        counts.duplicates_found >= 2
+    })
+    .await;
+}
+
+/// The relay accepts connections and says nothing, so that queues are waited for.
+#[tokio::test]
+async fn silent_agents_are_noticed_while_other_duties_wait() {
+    let site = Site::without_scheduler().await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let now = Time::now();
+    let clock = Arc::new(ManualClock::new(now));
+    let mut lost = Agent {
+        name: "lost".into(),
+        queueloc: "linux.lost".into(),
+        mode: "daemon".into(),
+        ..Agent::default()
+    };
+    let long_ago = now - Duration::from_secs(9 * 86_400);
+    let beat = [lost.clone()];
+    let stored = site.store.record_heartbeats(&beat, long_ago);
+    stored.await.expect("stored");
+    for _ in 0..2 {
+        let limits = AgeLimits {
+            idle_before: now - Duration::from_secs(86_400),
+            offline_before: now - Duration::from_secs(86_400),
+        };
+        site.store.age_agents(limits).await.expect("aged");
+    }
+    let mut config = site.config();
+    config.relay.port = silent.local_addr().expect("its address").port();
+    config.relay.timeout = Duration::from_secs(86_400);
+    config.periodic = OFTEN;
+    config.clock = Arc::clone(&clock) as Arc<dyn Clock>;
+    let (wake, changes) = (site.wake.clone(), site.changes.clone());
+    let _scheduler = Scheduler::start(config, Arc::clone(&site.store), wake, changes);
+    // One to work with, and one to look at queues.
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let accepted = tokio::time::timeout(DEADLINE, silent.accept()).await;
+        held.push(accepted.expect("in time").expect("a connection"));
+    }
+    lost.queueloc = "linux.other".into();
+    let outcome = site.store.record_heartbeats(&[lost], now).await;
+    let Ok([HeartbeatOutcome::New(other)]) = outcome.as_deref() else {
+        panic!("{outcome:?}");
+    };
+    clock.advance(Duration::from_secs(3600));
+    eventually("the agent to be idle or offline", || async {
+        let agent = site.store.agent(*other).await.expect("stored");
+        (agent.status != AgentStatus::Online).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_agents_on_one_queue_the_older_is_ordered_to_end_until_it_does() {
+    let (site, key, clock) = ending_duplicates().await;
     publishing(&site).await;
     let mut worker = worker(&site).await;
     let mut old = site.agent("one").await;
@@ -158,7 +273,10 @@ async fn of_two_agents_on_one_queue_the_older_is_ordered_to_end_until_it_does() 
     assert_eq!(told["queueloc"], "linux.one");
     let pids = [&told["agents"][0]["pid"], &told["agents"][1]["pid"]];
     assert_eq!(pids, [4711, 4712]);
-    assert_eq!(site.scheduler().counts().duplicates_found, 1);
+    site.counted("the duplicates to be counted", |counts| {
+        counts.duplicates_found == 1
+    })
+    .await;
 
     let mut keyring = Keyring::new();
     keyring.add_armored(key.public.as_bytes()).expect("a key");
@@ -203,19 +321,24 @@ async fn of_two_agents_on_one_queue_the_older_is_ordered_to_end_until_it_does() 
         })
         .await
         .expect("agents");
+    // One that lives on is a target as before.
     let mut states: Vec<_> = rows
         .iter()
-        .map(|row| (row.pid, row.status.clone()))
+        .map(|row| {
+            let ordered = row.destructiontime <= clock_now(&clock);
+            (row.pid, row.status.clone(), ordered)
+        })
         .collect();
-    states.sort_by_key(|(pid, _)| *pid);
+    states.sort_by_key(|(pid, ..)| *pid);
+    let online = AgentStatus::Online;
     assert_eq!(
         states,
-        [(4711, AgentStatus::Destroyed), (4712, AgentStatus::Online)]
+        [(4711, online.clone(), true), (4712, online, false)]
     );
 }
 
 fn clock_now(clock: &ManualClock) -> Time {
-    mig_protocol::Clock::now(clock)
+    clock.now()
 }
 
 async fn stored(site: &Site, heartbeats: u64) {

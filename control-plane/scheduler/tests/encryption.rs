@@ -2,12 +2,11 @@
 
 mod site;
 
-use std::time::Duration;
-
-use mig_relay::{Listener, TlsFiles, topology};
-use mig_scheduler::RelayTls;
+use mig_logging::causes;
+use mig_relay::{Listener, TlsFiles};
+use mig_scheduler::{LastGood, RelayTls, connect_to_relay};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use site::{Site, start_relay_on};
+use site::{Site, eventually, start_relay_on};
 
 struct Authority {
     certificate: String,
@@ -65,31 +64,32 @@ async fn the_scheduler_proves_itself_and_checks_the_relay() {
     .await;
     site.scheduler.take().expect("a scheduler").stop().await;
 
-    // A relay whose certificate another authority signed is not talked to, nor
-    // one that is not asked over TLS although it wants that.
+    // A relay whose certificate another authority signed is not talked to. It does not
+    // talk to somebody without a certificate either, and says so in TLS to whoever
+    // comes without that.
     let elsewhere = RelayTls {
         ca: Authority::new().certificate,
+        ..tls.clone()
+    };
+    let nobody = RelayTls {
+        identity: None,
         ..tls
     };
-    for tls in [Some(elsewhere), None] {
-        let mut config = mig_scheduler::SchedulerConfig::new(mig_scheduler::RelayAccess {
-            host: "localhost".into(),
-            port: site.address.port(),
-            vhost: topology::VHOST.into(),
-            user: topology::SCHEDULER_USER.into(),
-            password: "secret".into(),
-            tls,
-            heartbeat: Duration::ZERO,
-            timeout: site::DEADLINE,
-        });
-        config.sole = false;
-        let scheduler = mig_scheduler::Scheduler::start(
-            config,
-            site.store.clone(),
-            site.wake.clone(),
-            site.changes.clone(),
-        );
-        assert!(!scheduler.connected(Duration::from_secs(1)).await);
-        scheduler.stop().await;
+    for (tls, reason) in [
+        (Some(elsewhere), "invalid peer certificate"),
+        (Some(nobody), "CertificateRequired"),
+        (None, "failed to parse"),
+    ] {
+        let mut access = site.config().relay;
+        access.host = "localhost".into();
+        access.tls = tls;
+        // A busy machine may lose the reason with the connection.
+        eventually(reason, || async {
+            let attempt = connect_to_relay(&access, &LastGood::default(), "test").await;
+            let refused = causes(&attempt.expect_err("no connection"));
+            println!("{refused}");
+            refused.contains(reason).then_some(())
+        })
+        .await;
     }
 }

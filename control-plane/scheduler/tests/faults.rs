@@ -100,3 +100,23 @@ async fn a_target_the_database_fails_over_holds_up_nobody_and_is_given_up() {
         scheduler.stop().await;
     }
 }
+
+/// Ending what is over may be more than the database can do; what begins is not.
+#[tokio::test]
+async fn actions_start_although_nothing_can_be_ended() {
+    let mut site = Site::without_scheduler().await;
+    site.start_scheduler(|_| {}).await;
+    let mut agent = site.agent("one").await;
+    site.scheduler.take().expect("a scheduler").stop().await;
+
+    let store = Arc::new(Flaky::without(Arc::clone(&site.store), "expire_due"));
+    let (wake, changes) = (site.wake.clone(), site.changes.clone());
+    let scheduler = Scheduler::start(site.config(), store, wake, changes);
+    assert!(scheduler.connected(DEADLINE).await);
+    let id = site.post(1, "name='one'", Duration::from_secs(600)).await;
+    let (command, _) = agent.next_command().await;
+    assert_eq!(command.action.id, id);
+    agent.answer(&command, CommandStatus::Success).await;
+    site.status(id, ActionStatus::Completed).await;
+    scheduler.stop().await;
+}

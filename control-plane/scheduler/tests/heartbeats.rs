@@ -1,11 +1,11 @@
-//! What heartbeats over the relay change.
+//! What heartbeats over the relay change, and what time does.
 
 mod site;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use mig_protocol::{AgentStatus, ManualClock, Time, to_go_json};
+use mig_protocol::{AgentStatus, Id, ManualClock, Time, to_go_json};
 use mig_relay::topology;
 use mig_scheduler::Whitelist;
 use site::{Site, TestAgent, eventually};
@@ -83,6 +83,32 @@ async fn silent_agents_become_idle_and_then_offline() {
         eventually(status.as_str(), || async {
             let agent = site.store.agent(id).await.expect("the agent");
             (agent.status == status).then_some(())
+        })
+        .await;
+    }
+}
+
+/// More than one transaction deletes at once goes in one round all the same.
+#[tokio::test]
+async fn all_that_is_old_is_deleted_in_one_round() {
+    let mut site = Site::without_scheduler().await;
+    let long_ago = Time::now() - Duration::from_secs(3 * 24 * 3600);
+    let ids = 1..=120;
+    for id in ids.clone() {
+        let old = site::action(id, "name='one'", Duration::from_secs(60));
+        site.store.create_action(&old, &[]).await.expect("stored");
+        let ended = site.store.invalidate_action(Id(id), "old", long_ago).await;
+        ended.expect("ended");
+    }
+    site.start_scheduler(|config| {
+        config.retention = Some(Duration::from_secs(24 * 3600));
+        config.periodic = Duration::from_secs(24 * 3600);
+    })
+    .await;
+    for id in ids {
+        eventually("all to be deleted", || async {
+            let gone = site.store.action(Id(id)).await;
+            gone.is_err_and(|error| error.is_not_found()).then_some(())
         })
         .await;
     }

@@ -284,7 +284,11 @@ async fn answers_of_originals_are_stored_with_their_nulls_and_omissions() {
         assert_eq!(&stored.status, stored_status, "{results}");
         assert_eq!(stored.results(), stored_results, "{results}");
     }
-    let counts = site.scheduler().counts();
+    let counts = site
+        .counted("all answers to be counted", |counts| {
+            counts.answers_stored >= cases.len() as u64
+        })
+        .await;
     assert_eq!(counts.answers_stored, cases.len() as u64);
     assert_eq!(counts.answers_malformed + counts.answers_unknown, 0);
 }

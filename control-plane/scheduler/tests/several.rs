@@ -7,20 +7,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mig_protocol::{ActionStatus, CommandStatus, Id, Time};
-use mig_scheduler::{Scheduler, SchedulerConfig, SchedulerHandle};
-use mig_store::{Claim, Holding, Wake};
+use mig_scheduler::{CountsSnapshot, Scheduler, SchedulerConfig, SchedulerHandle};
+use mig_store::{Claim, Holding, Store, Wake};
+use site::flaky::Flaky;
 use site::{DEADLINE, Site, TestAgent, eventually};
 
 const MINUTES: Duration = Duration::from_secs(600);
 
 /// One of several.
 async fn scheduler(site: &Site, wake: &Wake, patience: Duration) -> SchedulerHandle {
+    scheduler_on(Arc::clone(&site.store), site, wake, patience).await
+}
+
+/// One that sees the site's store in its own way.
+async fn scheduler_on(
+    store: Arc<dyn Store>,
+    site: &Site,
+    wake: &Wake,
+    patience: Duration,
+) -> SchedulerHandle {
     let config = SchedulerConfig {
         sole: false,
         abandoned_after: patience,
         ..site.config()
     };
-    let store = Arc::clone(&site.store);
     let scheduler = Scheduler::start(config, store, wake.clone(), site.changes.clone());
     assert!(scheduler.connected(DEADLINE).await, "relay not reached");
     scheduler
@@ -56,19 +66,22 @@ async fn two_schedulers_share_actions_and_each_command_goes_out_once() {
         let ended = site.status(Id(id), ActionStatus::Completed).await;
         assert_eq!(ended.action.counters.success, 4);
     }
-    let counts = schedulers.each_ref().map(SchedulerHandle::counts);
-    let total = |count: fn(&mig_scheduler::CountsSnapshot) -> u64| counts.iter().map(count).sum();
-    let [published, started, stored, repeated]: [u64; 4] = [
-        total(|counts| counts.commands_published),
-        total(|counts| counts.actions_started),
-        total(|counts| counts.answers_stored),
-        total(|counts| counts.answers_repeated),
-    ];
     let commands = 4 * ACTIONS;
-    assert_eq!(
-        (published, started, stored, repeated),
-        (commands, ACTIONS, commands, 0)
-    );
+    // What happened is counted only after everybody can see it.
+    let counted = eventually("everything to be counted", || async {
+        let counts = schedulers.each_ref().map(SchedulerHandle::counts);
+        let total = |count: fn(&CountsSnapshot) -> u64| counts.iter().map(count).sum();
+        let [published, started, stored, repeated]: [u64; 4] = [
+            total(|counts| counts.commands_published),
+            total(|counts| counts.actions_started),
+            total(|counts| counts.answers_stored),
+            total(|counts| counts.answers_repeated),
+        ];
+        (published >= commands && started >= ACTIONS && stored >= commands)
+            .then_some((published, started, stored, repeated))
+    })
+    .await;
+    assert_eq!(counted, (commands, ACTIONS, commands, 0));
     assert!(got.values().all(|times| *times == 1), "{got:?}");
     for scheduler in schedulers {
         scheduler.stop().await;
@@ -159,4 +172,44 @@ async fn a_scheduler_that_stops_leaves_what_waits_to_the_others_at_once() {
     let (command, _) = late.next_command().await;
     assert_eq!(command.action.id, id);
     second.stop().await;
+}
+
+#[tokio::test]
+async fn answers_given_to_a_scheduler_without_its_database_are_stored_by_another() {
+    let site = Site::without_scheduler().await;
+    let store = Arc::new(Flaky::away_at_an_answer(Arc::clone(&site.store)));
+    let wakes = [Wake::new(), Wake::new()];
+    let patience = Duration::from_secs(2);
+    let view = Arc::clone(&store) as Arc<dyn Store>;
+    let first = scheduler_on(view, &site, &wakes[0], patience).await;
+    let mut agent = site.agent("one").await;
+    let asked = site.post(1, "status='online'", MINUTES).await;
+    wakes[0].wake();
+    let (command, _) = agent.next_command().await;
+
+    // Nobody else is there whom the relay could give it to.
+    agent.answer(&command, CommandStatus::Success).await;
+    let second = scheduler(&site, &wakes[1], patience).await;
+    site.status(asked, ActionStatus::Completed).await;
+    assert_eq!(first.counts().answers_stored, 0);
+    eventually("the first one leaving the relay", || async {
+        (!first.is_connected()).then_some(())
+    })
+    .await;
+    second.stop().await;
+
+    store.come_back();
+    assert!(first.connected(DEADLINE).await, "it came back");
+    let again = site.post(2, "status='online'", MINUTES).await;
+    wakes[0].wake();
+    // What was under way when the database went may come a second time.
+    let command = loop {
+        let (command, _) = agent.next_command().await;
+        if command.action.id == again {
+            break command;
+        }
+    };
+    agent.answer(&command, CommandStatus::Success).await;
+    site.status(again, ActionStatus::Completed).await;
+    first.stop().await;
 }

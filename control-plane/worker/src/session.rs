@@ -11,7 +11,8 @@ use lapin::options::{
 };
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection};
-use mig_scheduler::{RelayError, connect_to_relay};
+use mig_logging::causes;
+use mig_scheduler::{LastGood, RelayError, connect_to_relay};
 
 use crate::NAME;
 use crate::backoff::Backoff;
@@ -50,9 +51,14 @@ pub(crate) async fn run(settings: &Settings, counts: &Counts) -> Infallible {
         settings.timeout,
     ));
     let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
+    let last = LastGood::default();
     loop {
-        let lost = match connect_to_relay(&settings.relay, NAME).await {
-            Ok(connection) => work(settings, &webhook, counts, &connection, &mut backoff).await,
+        let lost = match connect_to_relay(&settings.relay, &last, NAME).await {
+            Ok(connection) => {
+                let lost = work(settings, &webhook, counts, &connection, &mut backoff).await;
+                connection.close().await;
+                lost
+            }
             Err(error) => error.into(),
         };
         let pause = backoff.pause();
@@ -63,18 +69,6 @@ pub(crate) async fn run(settings: &Settings, counts: &Counts) -> Infallible {
         );
         tokio::time::sleep(pause).await;
     }
-}
-
-/// An error with everything that led to it, on one line.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Takes and posts events until the relay is lost.

@@ -1,6 +1,7 @@
 //! The key with which the scheduler signs orders to end an agent.
 
 use std::fmt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -55,9 +56,61 @@ impl KillKey {
     }
 }
 
+/// What is to be known before agents are ended with the key in this file; each one
+/// line. `detects` is whether anybody looks for duplicates.
+pub fn kill_warnings(key: Option<&Path>, detects: bool) -> Vec<String> {
+    let Some(key) = key else {
+        return vec![
+            "[agent] killdupagents has no effect without killkey, the file with the \
+             scheduler's signing key"
+                .to_owned(),
+        ];
+    };
+    let mut warnings = if detects {
+        vec![
+            "[agent] killdupagents is on: whoever can send heartbeats over the relay can say \
+             that there is another agent, and so choose which agents end others; where all \
+             agents share one account there, each of their machines can"
+                .to_owned(),
+        ]
+    } else {
+        vec!["[agent] killdupagents has no effect without detectmultiagents".to_owned()]
+    };
+    if std::fs::metadata(key).is_ok_and(|meta| meta.mode() & 0o007 != 0) {
+        warnings.push(format!(
+            "{} orders the end of agents and everybody may read it; `chmod o-rwx` it",
+            key.display()
+        ));
+    }
+    warnings
+}
+
 impl fmt::Debug for KillKey {
     /// Never the secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("KillKey").field(&self.fingerprint()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn what_ending_agents_means_is_said() {
+        let said = |key, detects| kill_warnings(key, detects).join("\n");
+        assert!(said(None, true).contains("no effect without killkey"));
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("kill.key");
+        std::fs::write(&file, "").expect("a file");
+        let mode = |mode| std::fs::set_permissions(&file, PermissionsExt::from_mode(mode));
+        mode(0o640).expect("a mode");
+        let warning = said(Some(&file), true);
+        assert!(warning.contains("heartbeats") && !warning.contains("chmod"));
+        assert!(said(Some(&file), false).contains("no effect without detectmultiagents"));
+        mode(0o644).expect("a mode");
+        let warning = said(Some(&file), true);
+        assert!(warning.contains("chmod o-rwx") && warning.contains("kill.key"));
     }
 }

@@ -2,28 +2,50 @@
 //! queues of agents that are gone; and what each does for workers.
 
 mod duplicates;
+mod heard;
 mod kill_key;
 pub(crate) mod news;
 mod queues;
 
+use std::sync::Arc;
+
+use mig_logging::causes;
 use mig_protocol::Time;
 use mig_store::{StatisticsRound, StoreResult};
+use tokio::sync::watch;
 
-pub use kill_key::{KillKey, KillKeyError};
+pub(crate) use heard::Heard;
+pub use kill_key::{KillKey, KillKeyError, kill_warnings};
 
-use crate::actions::causes;
 use crate::start::Shared;
+
+/// Works until told to stop, by itself: a relay that answers slowly must not keep
+/// silent agents from being noticed.
+pub(crate) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    let mut duties = Duties::default();
+    let rounds = async {
+        loop {
+            duties.round(&shared).await;
+            tokio::time::sleep(shared.config.periodic).await;
+        }
+    };
+    tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => {}
+        () = rounds => {}
+    }
+}
 
 /// What a scheduler remembers of its duties.
 #[derive(Default)]
-pub(crate) struct Duties {
-    duplicates: duplicates::Known,
+struct Duties {
+    duplicates: duplicates::Memory,
     cleaned: Option<Time>,
+    lasting: queues::Lasting,
 }
 
 impl Duties {
     /// One round; what fails is done in the next one.
-    pub(crate) async fn round(&mut self, shared: &Shared) {
+    async fn round(&mut self, shared: &Shared) {
         if let Err(error) = news::tell_of_others(shared).await {
             tracing::error!("New agents were not announced: {}.", causes(&error));
         }
@@ -48,7 +70,7 @@ impl Duties {
         if !self.cleaned.is_none_or(due) {
             return;
         }
-        match queues::clean(shared, every).await {
+        match queues::clean(shared, every, &mut self.lasting).await {
             Ok(()) => self.cleaned = Some(now),
             Err(error) => tracing::warn!(
                 "Queues of agents that are gone could not all be looked at: {}.",
@@ -72,6 +94,12 @@ async fn record(shared: &Shared) -> StoreResult<bool> {
             "Deleted {} rows of statistics older than {:?}.",
             recorded.deleted,
             shared.config.statistics_kept
+        );
+    }
+    if recorded.ahead > 0 {
+        tracing::warn!(
+            "Deleted {} rows of statistics that were written under a clock that was ahead.",
+            recorded.ahead
         );
     }
     Ok(recorded.written)

@@ -2,17 +2,14 @@
 //! heard of them: this scheduler, another one, or an API.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
+use mig_logging::causes;
 use mig_protocol::{Id, to_go_json};
-use mig_store::StoreResult;
+use mig_store::{NEWS, StoreResult};
 
-use crate::actions::causes;
 use crate::events::Kind;
 use crate::start::Shared;
 
-/// Agents that came longer ago are no news.
-const NEWS: Duration = Duration::from_secs(600);
 /// Agents announced together.
 const AT_ONCE: u32 = 256;
 

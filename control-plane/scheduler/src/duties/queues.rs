@@ -5,31 +5,51 @@
 //! declares its queue again, or is refused as a consumer and connects again; a
 //! command for it is in the queue, which stays, or comes back to the outbox.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use lapin::Channel;
 use lapin::options::QueueDeleteOptions;
-use lapin::{Channel, Connection};
 
-use crate::relay::{HEARTBEATS, RESULTS, SessionError, agent_queue, connect};
+use crate::relay::{HEARTBEATS, RESULTS, RelayConnection, SessionError, agent_queue, connect};
 use crate::start::Shared;
 
 /// What the relay calls the connection.
 const NAME: &str = "mig-scheduler, queues of lost agents";
 /// Agents looked at together.
 const PAGE: u32 = 256;
-/// Replies for a queue that has to stay: it is another's, in use or not empty,
-/// or of a type that the relay does not delete on conditions.
-const KEPT: [u16; 3] = [405, 406, 540];
+/// Replies for a queue that has to stay: it is another's, in use or not empty.
+const KEPT: [u16; 2] = [405, 406];
+/// The reply for a queue of a type that the relay does not delete on conditions; it
+/// costs the connection.
+const NOT_IMPLEMENTED: u16 = 540;
+/// So many of those in one round; further ones are asked for in the next.
+const MOST_REFUSED: usize = 16;
 /// The reply for a queue that is not there.
 const MISSING: u16 = 404;
 
+/// Queues that the relay deletes for nobody who has conditions: quorum queues.
+pub(super) type Lasting = HashSet<String>;
+
+/// What becomes of a queue.
+enum Fate {
+    Gone,
+    Stays,
+    Lasts,
+}
+
 /// Looks at all agents that were silent for `silent` and longer.
-pub(super) async fn clean(shared: &Shared, silent: Duration) -> Result<(), SessionError> {
+pub(super) async fn clean(
+    shared: &Shared,
+    silent: Duration,
+    lasting: &mut Lasting,
+) -> Result<(), SessionError> {
     let since = shared.now() - silent.max(shared.config.agent_timeout);
     let mut link: Option<Link> = None;
     let (mut after, mut deleted, mut kept) = (String::new(), 0, 0);
     let mut outcome = Ok(());
-    while outcome.is_ok() {
+    let mut refused = 0;
+    while outcome.is_ok() && refused < MOST_REFUSED {
         let page = shared.store.lost_queues(since, &after, PAGE).await?;
         let Some(last) = page.last() else {
             break;
@@ -37,9 +57,19 @@ pub(super) async fn clean(shared: &Shared, silent: Duration) -> Result<(), Sessi
         after.clone_from(last);
         let mut gone = Vec::with_capacity(page.len());
         for queueloc in page {
+            if lasting.contains(&queueloc) {
+                continue;
+            }
             match delete(shared, &mut link, &agent_queue(&queueloc)).await {
-                Ok(true) => gone.push(queueloc),
-                Ok(false) => kept += 1,
+                Ok(Fate::Gone) => gone.push(queueloc),
+                Ok(Fate::Stays) => kept += 1,
+                Ok(Fate::Lasts) => {
+                    refused += 1;
+                    lasting.insert(queueloc);
+                    if refused == MOST_REFUSED {
+                        break;
+                    }
+                }
                 Err(error) => {
                     outcome = Err(error);
                     break;
@@ -50,7 +80,7 @@ pub(super) async fn clean(shared: &Shared, silent: Duration) -> Result<(), Sessi
         deleted += gone.len();
     }
     if let Some(link) = link {
-        connect::close(&link.connection).await;
+        link.connection.close().await;
     }
     shared.counts.queues_deleted.add(deleted as u64);
     if deleted > 0 || kept > 0 {
@@ -59,24 +89,30 @@ pub(super) async fn clean(shared: &Shared, silent: Duration) -> Result<(), Sessi
              because something waits in them or somebody takes from them."
         );
     }
+    if refused > 0 && refused == lasting.len() {
+        tracing::warn!(
+            "The relay does not delete quorum queues on the condition that nothing waits in \
+             them, so those of lost agents stay. Delete them with `rabbitmqctl delete_queue \
+             --if-empty --if-unused`, or let them expire by a policy."
+        );
+    }
     outcome
 }
 
 /// A connection for nothing else, since a refusal ends the channel.
 struct Link {
-    connection: Connection,
+    connection: RelayConnection,
     channel: Channel,
 }
 
-/// False when the queue has to stay.
 async fn delete(
     shared: &Shared,
     link: &mut Option<Link>,
     queue: &str,
-) -> Result<bool, SessionError> {
+) -> Result<Fate, SessionError> {
     // Some agent may call itself so.
     if [HEARTBEATS, RESULTS].contains(&queue) {
-        return Ok(true);
+        return Ok(Fate::Gone);
     }
     let open = match link.take() {
         Some(open) => open,
@@ -91,7 +127,7 @@ async fn delete(
     let reply = match &answer {
         Ok(_) => {
             *link = Some(open);
-            return Ok(true);
+            return Ok(Fate::Gone);
         }
         Err(SessionError::Relay(error)) => match error.kind() {
             lapin::ErrorKind::ProtocolError(reply) => reply.get_id(),
@@ -107,15 +143,16 @@ async fn delete(
         }
     }
     match answer {
-        _ if reply == MISSING => Ok(true),
-        _ if KEPT.contains(&reply) => Ok(false),
+        _ if reply == MISSING => Ok(Fate::Gone),
+        _ if KEPT.contains(&reply) => Ok(Fate::Stays),
+        _ if reply == NOT_IMPLEMENTED => Ok(Fate::Lasts),
         Err(error) => Err(error),
-        Ok(_) => Ok(true),
+        Ok(_) => Ok(Fate::Gone),
     }
 }
 
 async fn open(shared: &Shared) -> Result<Link, SessionError> {
-    let connection = connect::connect(&shared.config.relay, NAME).await?;
+    let connection = connect::connect(&shared.config.relay, &shared.last_relay, NAME).await?;
     let channel = within(shared, connection.create_channel()).await?;
     Ok(Link {
         connection,

@@ -8,10 +8,10 @@ use std::time::Duration;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, ExchangeKind, PublisherConfirm};
+use mig_logging::causes;
 use tokio::sync::watch;
 
 use super::{Event, Events, Kind, TO_WORKERS};
-use crate::actions::causes;
 use crate::backoff::Backoff;
 use crate::relay::{SessionError, connect};
 use crate::start::Shared;
@@ -76,7 +76,7 @@ async fn connected_once(
 ) -> Option<Ended> {
     let connection = tokio::select! {
         _ = stop.wait_for(|stop| *stop) => return None,
-        connection = connect::connect(&shared.config.relay, NAME) => connection,
+        connection = connect::connect(&shared.config.relay, &shared.last_relay, NAME) => connection,
     };
     let connection = match connection {
         Ok(connection) => connection,
@@ -99,7 +99,7 @@ async fn connected_once(
             }),
         },
     };
-    connect::close(&connection).await;
+    connection.close().await;
     ended
 }
 

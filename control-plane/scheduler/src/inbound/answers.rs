@@ -1,13 +1,13 @@
 //! Answers of agents to commands.
 
 use lapin::Channel;
+use mig_logging::causes;
 use mig_protocol::{Command, CommandStatus, Limits, ModuleResult, Time, read_document};
 use mig_store::{Answer, AnswerOutcome, StoreError};
 use serde_json::Value;
 
 use super::complaints::shown;
 use super::{Storing, acknowledge, consumer, excerpt, next_batch, persist};
-use crate::actions::causes;
 use crate::events::Kind;
 use crate::relay::{RESULTS, SessionError};
 use crate::start::Shared;

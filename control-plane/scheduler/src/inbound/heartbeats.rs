@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use lapin::Channel;
+use mig_logging::causes;
 use mig_protocol::{Agent, AgentMode, Time, parse_agent};
 use mig_store::HeartbeatOutcome;
 
 use super::complaints::shown;
 use super::{Storing, acknowledge, consumer, excerpt, next_batch, persist};
-use crate::actions::causes;
 use crate::duties::news;
 use crate::events::Kind;
 use crate::relay::{HEARTBEATS, SessionError};
@@ -89,16 +89,18 @@ async fn consume_forever(
                         if let HeartbeatOutcome::New(id) = outcome {
                             new.push((id, body));
                         }
-                        report(shared, agent, outcome);
+                        report(shared, agent, outcome, now);
                     }
                     Err(error) => {
                         shared.counts.heartbeats_unstorable.one();
-                        tracing::error!(
-                            "A heartbeat of {} was dropped: {}; it starts with `{}`.",
-                            agent.queueloc,
-                            causes(&error),
-                            excerpt(body)
-                        );
+                        if shared.may_complain() {
+                            tracing::error!(
+                                "A heartbeat of {} was dropped: {}; it starts with `{}`.",
+                                agent.queueloc,
+                                causes(&error),
+                                excerpt(body)
+                            );
+                        }
                     }
                 }
             }
@@ -173,21 +175,32 @@ fn is_old(sent: Time, now: Time, timeout: Duration) -> bool {
     now.since(sent) > timeout
 }
 
-fn report(shared: &Shared, agent: &Agent, outcome: HeartbeatOutcome) {
+fn report(shared: &Shared, agent: &Agent, outcome: HeartbeatOutcome, now: Time) {
+    if shared.config.kill_duplicates.is_some() {
+        let (HeartbeatOutcome::New(id)
+        | HeartbeatOutcome::Known(id)
+        | HeartbeatOutcome::Destroyed(id)) = outcome;
+        shared.heard.note(id, now);
+    }
+    // Whoever waits for this finds the rest done.
     shared.counts.heartbeats_stored.one();
     match outcome {
-        HeartbeatOutcome::New(id) => tracing::info!(
-            "{} ({}) is new: agent {id}, version {}.",
-            agent.name.escape_debug(),
-            agent.queueloc,
-            agent.version.escape_debug()
-        ),
+        HeartbeatOutcome::New(id) => {
+            if shared.may_complain() {
+                tracing::info!(
+                    "{} ({}) is new: agent {id}, version {}.",
+                    shown(&agent.name),
+                    agent.queueloc,
+                    shown(&agent.version)
+                );
+            }
+        }
         HeartbeatOutcome::Known(_) => {}
         HeartbeatOutcome::Destroyed(id) => {
             if shared.may_complain() {
                 tracing::warn!(
                     "{} ({}) still sends heartbeats although agent {id} was destroyed.",
-                    agent.name.escape_debug(),
+                    shown(&agent.name),
                     agent.queueloc
                 );
             }

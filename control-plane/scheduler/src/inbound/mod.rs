@@ -17,9 +17,9 @@ use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
+use mig_logging::causes;
 use mig_store::StoreResult;
 
-use crate::actions::causes;
 use crate::backoff::Backoff;
 use crate::relay::SessionError;
 

@@ -1,41 +1,46 @@
 //! Connecting to the relay.
 
 use std::io;
-use std::net::Shutdown;
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_compat::CompatExt;
 use lapin::tcp::{AsyncTcpStream, OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use lapin::{Connection, ConnectionProperties};
-use tokio::net::TcpStream;
+use mig_reach::Begin;
 
 use super::SessionError;
+use super::connection::{RelayConnection, Socket};
 use crate::config::RelayAccess;
-use crate::places::Place;
+use crate::places::{LastGood, Place};
 
 /// Frames no larger than this: the client keeps buffers of many frames.
 const FRAME_MAX: u32 = 64 * 1024;
-/// How long one of several nodes may take to accept a connection.
+/// How long an address of a node may take to accept a connection. The kernel asks a
+/// host that says nothing less and less often; asked anew, one that is back answers
+/// sooner.
 const REACHING: Duration = Duration::from_secs(5);
-/// How long leaving may take.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a node that accepted a connection may take for the login. A relay may be
+/// silent for longer while it works; one that hangs must not keep the next node from
+/// being tried.
+const LOGIN: Duration = Duration::from_secs(15);
 
-/// Connects and logs in at the first node that can be used; the relay shows `name`
-/// to its operators.
-pub(crate) async fn connect(access: &RelayAccess, name: &str) -> Result<Connection, SessionError> {
-    let places = access.places()?;
-    // A node that says nothing must not keep us from the next one for long.
-    let reaching = match places.len() {
-        1 => access.timeout,
-        _ => access.timeout.min(REACHING),
-    };
+/// Connects and logs in at the first node that can be used, beginning with the one
+/// that could be used last; the relay shows `name` to its operators.
+pub(crate) async fn connect(
+    access: &RelayAccess,
+    last: &LastGood,
+    name: &str,
+) -> Result<RelayConnection, SessionError> {
     let mut failures = Vec::new();
-    for place in places {
-        match connect_to(access, &place, reaching, name).await {
-            Ok(connection) => return Ok(connection),
+    for place in last.first(access.places()?) {
+        match connect_to(access, &place, name).await {
+            Ok(connection) => {
+                last.is(place);
+                return Ok(connection);
+            }
             Err(failure) => failures.push((place, failure)),
         }
     }
@@ -49,9 +54,8 @@ pub(crate) async fn connect(access: &RelayAccess, name: &str) -> Result<Connecti
 async fn connect_to(
     access: &RelayAccess,
     place: &Place,
-    reaching: Duration,
     name: &str,
-) -> Result<Connection, SessionError> {
+) -> Result<RelayConnection, SessionError> {
     let uri = AMQPUri {
         scheme: if access.tls.is_some() {
             AMQPScheme::AMQPS
@@ -85,25 +89,27 @@ async fn connect_to(
     };
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let runtime = lapin::runtime::default_runtime()?;
-    let abandoned = Abandoned::default();
-    let socket = Arc::clone(&abandoned.0);
-    let limit = access.timeout;
+    // Also cuts the connection of an attempt that is given up.
+    let socket = Socket::default();
+    let keep = socket.keeper();
+    let (reaching, login) = limits(access.timeout);
+    let target = (place.host.as_str(), place.port);
+    let stream = mig_reach::connect(target, Begin::First, reaching).await?;
+    stream.set_nodelay(true)?;
+    keep.set(stream.as_fd().try_clone_to_owned()?.into());
+    let stream = Mutex::new(Some(stream));
     let attempt = Connection::connector(
         uri,
         runtime,
         async move |uri, _| {
-            let AMQPAuthority { host, port, .. } = &uri.authority;
-            let reached = TcpStream::connect((host.as_str(), *port));
-            let stream = tokio::time::timeout(reaching, reached)
-                .await
-                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
-            stream.set_nodelay(true)?;
-            let second = stream.as_fd().try_clone_to_owned()?;
-            *socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(second.into());
+            // Reconnecting is our business, so it is taken once.
+            let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let stream = stream.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))?;
             let stream = AsyncTcpStream::Plain(stream.compat());
             if uri.scheme == AMQPScheme::AMQP {
                 return Ok(stream);
             }
+            let host = &uri.authority.host;
             let stream = stream.into_tls(host, tls.as_ref()).await?;
             // Built without its TLS the client would send the password in clear.
             if matches!(stream, AsyncTcpStream::Plain(_)) {
@@ -114,38 +120,27 @@ async fn connect_to(
         },
         properties,
     );
-    match tokio::time::timeout(limit, attempt).await {
-        Ok(connection) => {
-            abandoned.keep();
-            Ok(connection?)
-        }
-        Err(_) => Err(SessionError::Slow(limit)),
+    match tokio::time::timeout(login, attempt).await {
+        Ok(connection) => Ok(RelayConnection::new(connection?, socket)),
+        Err(_) => Err(SessionError::Slow(login)),
     }
 }
 
-/// Cuts the connection of an attempt that is given up: the client would wait for
-/// a silent relay for ever, with a thread for each attempt.
-#[derive(Default)]
-struct Abandoned(Arc<Mutex<Option<std::net::TcpStream>>>);
-
-impl Abandoned {
-    /// The attempt came to an end.
-    fn keep(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
+/// How long an address may take to answer, and a node to log somebody in.
+fn limits(timeout: Duration) -> (Duration, Duration) {
+    (timeout.min(REACHING), timeout.min(LOGIN))
 }
 
-impl Drop for Abandoned {
-    fn drop(&mut self) {
-        if let Some(socket) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // It may be gone already.
-            let _ = socket.shutdown(Shutdown::Both);
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Leaves the relay politely, but does not wait for one that is gone.
-pub(crate) async fn close(connection: &Connection) {
-    // Whether it succeeds or not, the session is over.
-    let _ = tokio::time::timeout(CLOSE_TIMEOUT, connection.close(200, "bye".into())).await;
+    #[test]
+    fn a_node_that_hangs_has_less_time_than_a_relay_may_be_silent() {
+        let seconds = Duration::from_secs;
+        let both = |timeout| limits(seconds(timeout));
+        assert_eq!(both(60), (seconds(5), seconds(15)));
+        assert_eq!(both(10), (seconds(5), seconds(10)));
+        assert_eq!(both(1), (seconds(1), seconds(1)));
+    }
 }

@@ -2,6 +2,7 @@
 
 mod blocked;
 pub(crate) mod connect;
+mod connection;
 mod holding;
 mod publish;
 mod topology;
@@ -11,17 +12,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use lapin::{Channel, Connection};
+use lapin::Channel;
+use mig_logging::causes;
 use mig_store::StoreError;
 use tokio::sync::watch;
 
-use crate::actions::causes;
 use crate::backoff::Backoff;
 use crate::config::{QueueKind, RelayAccess};
 use crate::inbound::{self, Storing};
-use crate::places::{NoPlace, Place};
+use crate::places::{LastGood, NoPlace, Place};
 use crate::start::Shared;
 
+pub use connection::RelayConnection;
 pub(crate) use topology::{HEARTBEATS, RESULTS, TO_AGENTS, agent_queue};
 
 /// How long what is being stored may take when a session ends.
@@ -33,6 +35,9 @@ pub(crate) enum SessionError {
     /// The relay or the network.
     #[error("relay")]
     Relay(#[from] lapin::Error),
+    /// The relay cannot be reached.
+    #[error("no connection")]
+    Network(#[from] std::io::Error),
     /// `host` cannot be understood.
     #[error(transparent)]
     Place(#[from] NoPlace),
@@ -61,6 +66,10 @@ pub(crate) enum SessionError {
     /// The outbox cannot be read or written.
     #[error("outbox")]
     Store(#[from] StoreError),
+    /// The store could not be told that this scheduler lives, for as long as it
+    /// takes until others think it dead.
+    #[error("for {0:?} the database could not be used; what came is given back")]
+    Silent(Duration, #[source] StoreError),
 }
 
 /// Keeps a session with the relay until told to stop.
@@ -86,9 +95,13 @@ async fn connected_once(
     stop: &mut watch::Receiver<bool>,
     backoff: &mut Backoff,
 ) -> Option<SessionError> {
+    let open = async {
+        holding::begin(shared).await;
+        Links::open(&shared.config.relay, &shared.last_relay).await
+    };
     let links = tokio::select! {
         _ = stop.wait_for(|stop| *stop) => return None,
-        links = Links::open(&shared.config.relay) => links,
+        links = open => links,
     };
     let links = match links {
         Ok(links) => links,
@@ -110,7 +123,10 @@ async fn connected_once(
         }
     };
     shared.connected.send_replace(false);
-    holding::release(shared).await;
+    // The others have taken everything by then, and the store does not listen.
+    if !matches!(ended, Some(SessionError::Silent(..))) {
+        holding::release(shared).await;
+    }
     links.close().await;
     drop(channels);
     ended
@@ -120,30 +136,27 @@ async fn connected_once(
 /// reading from who publishes; on a connection of their own, answers and
 /// heartbeats are still taken off its hands then.
 struct Links {
-    publishing: Connection,
-    consuming: Connection,
+    publishing: RelayConnection,
+    consuming: RelayConnection,
 }
 
 impl Links {
-    async fn open(access: &RelayAccess) -> Result<Links, SessionError> {
-        let publishing = connect::connect(access, "mig-scheduler, commands").await?;
-        match connect::connect(access, "mig-scheduler, answers").await {
+    async fn open(access: &RelayAccess, last: &LastGood) -> Result<Links, SessionError> {
+        let publishing = connect::connect(access, last, "mig-scheduler, commands").await?;
+        match connect::connect(access, last, "mig-scheduler, answers").await {
             Ok(consuming) => Ok(Links {
                 publishing,
                 consuming,
             }),
             Err(error) => {
-                connect::close(&publishing).await;
+                publishing.close().await;
                 Err(error)
             }
         }
     }
 
-    async fn close(&self) {
-        tokio::join!(
-            connect::close(&self.publishing),
-            connect::close(&self.consuming)
-        );
+    async fn close(self) {
+        tokio::join!(self.publishing.close(), self.consuming.close());
     }
 }
 
@@ -184,13 +197,17 @@ async fn session(
     let (mut answers, mut heartbeats) = (pin!(answers.fuse()), pin!(heartbeats.fuse()));
     let ended = tokio::select! {
         _ = stop.wait_for(|stop| *stop) => None,
-        ended = publish::run(shared, &channels.publishing) => Some(ended),
+        ended = publish::run(shared, &links.publishing, &channels.publishing) => Some(ended),
         ended = holding::keep(shared) => Some(ended),
         ended = blocked::report(shared, &links.publishing) => Some(ended),
         ended = &mut answers => Some(ended),
         ended = &mut heartbeats => Some(ended),
     };
     shared.connected.send_replace(false);
+    if matches!(ended, Some(SessionError::Silent(..))) {
+        // The relay has somebody else store what came here.
+        return ended;
+    }
     let rest = async {
         let answers = async {
             tokio::select! {

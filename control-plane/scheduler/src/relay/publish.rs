@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, PublisherConfirm};
+use mig_logging::causes;
 use mig_protocol::{Command, Id, to_go_json};
 use tokio::time::Instant;
 
@@ -19,8 +20,12 @@ const LONGEST_EXPIRATION: u128 = u32::MAX as u128;
 const PERSISTENT: u8 = 2;
 
 /// Publishes what is in the outbox whenever told, until the relay is lost.
-pub(crate) async fn run(shared: &Shared, channel: &Channel) -> SessionError {
-    match publish_forever(shared, channel).await {
+pub(crate) async fn run(
+    shared: &Shared,
+    connection: &Connection,
+    channel: &Channel,
+) -> SessionError {
+    match publish_forever(shared, connection, channel).await {
         Err(error) => error,
         Ok(never) => match never {},
     }
@@ -28,8 +33,10 @@ pub(crate) async fn run(shared: &Shared, channel: &Channel) -> SessionError {
 
 async fn publish_forever(
     shared: &Shared,
+    connection: &Connection,
     channel: &Channel,
 ) -> Result<std::convert::Infallible, SessionError> {
+    let mut channel = channel.clone();
     channel
         .confirm_select(ConfirmSelectOptions::default())
         .await?;
@@ -39,7 +46,28 @@ async fn publish_forever(
     // Kept over rounds: many new commands must not put off the old ones for ever.
     let mut retry_at: Option<Instant> = None;
     loop {
-        if empty_outbox(shared, channel).await? {
+        let left = match empty_outbox(shared, &channel).await {
+            // Not the relay's fault, and no reason to leave it: a store that stays
+            // away ends the session elsewhere.
+            Err(SessionError::Store(error)) => {
+                tracing::warn!("outbox: {}; it is tried again.", causes(&error));
+                Left {
+                    waiting: true,
+                    refused: false,
+                }
+            }
+            left => left?,
+        };
+        if left.refused {
+            // A channel that met a quorum queue for the first time while that had lost
+            // the node of its leader goes on refusing; RabbitMQ looks for the new
+            // leader on a new one only.
+            channel = connection.create_channel().await?;
+            channel
+                .confirm_select(ConfirmSelectOptions::default())
+                .await?;
+        }
+        if left.waiting {
             retry_at.get_or_insert_with(|| Instant::now() + backoff.pause());
         } else {
             retry_at = None;
@@ -61,21 +89,29 @@ async fn publish_forever(
     }
 }
 
-/// Publishes everything that can be published; true when something stays behind
-/// and has to be tried again later.
-async fn empty_outbox(shared: &Shared, channel: &Channel) -> Result<bool, SessionError> {
+/// What stays behind.
+#[derive(Default)]
+struct Left {
+    /// Something has to be tried again later.
+    waiting: bool,
+    /// Some of it because the relay refused it.
+    refused: bool,
+}
+
+/// Publishes everything that can be published.
+async fn empty_outbox(shared: &Shared, channel: &Channel) -> Result<Left, SessionError> {
     let mut after = Id(0);
-    let mut waiting = false;
+    let mut left = Left::default();
     loop {
         let page = holding::page(shared, after, PAGE).await?;
         let Some(last) = page.last() else {
-            return Ok(waiting);
+            return Ok(left);
         };
         after = last.id;
         let mut published = Vec::with_capacity(page.len());
         for command in page {
             if shared.wake.is_missed(&command.agent.queueloc) {
-                waiting = true;
+                left.waiting = true;
             } else if let Some(confirm) = publish(shared, channel, &command).await? {
                 published.push((
                     command.id,
@@ -98,7 +134,7 @@ async fn empty_outbox(shared: &Shared, channel: &Channel) -> Result<bool, Sessio
                          the command waits for it until it expires."
                     );
                     shared.wake.missed(&queueloc);
-                    waiting = true;
+                    left.waiting = true;
                 }
                 Confirmation::Nack(None) => {
                     shared.counts.commands_refused.one();
@@ -108,7 +144,10 @@ async fn empty_outbox(shared: &Shared, channel: &Channel) -> Result<bool, Sessio
                         "The relay refused the command for {queueloc}; it is tried again."
                     );
                     shared.wake.missed(&queueloc);
-                    waiting = true;
+                    left = Left {
+                        waiting: true,
+                        refused: true,
+                    };
                 }
             }
         }

@@ -2,12 +2,15 @@
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use mig_protocol::{ActionStatus, CommandStatus};
+use lapin::options::QueueDeclareOptions;
+use lapin::types::{AMQPValue, FieldTable};
+use mig_protocol::{ActionStatus, Agent, CommandStatus, ManualClock, Time};
 use mig_scheduler::QueueKind;
 
 use crate::broker::Broker;
-use crate::site::{Site, TestAgent, eventually};
+use crate::site::{Site, TestAgent, connect, eventually};
 
 /// What is logged in the thread of the test.
 #[derive(Clone, Default)]
@@ -66,6 +69,7 @@ async fn quorum_queues_work_and_another_type_is_named_with_the_remedy() {
         .with_writer(move || writer.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
+    those_of_lost_agents_stay(&mut site, &log).await;
     let scheduler = mig_scheduler::Scheduler::start(
         site.config(),
         site.store.clone(),
@@ -86,4 +90,58 @@ async fn quorum_queues_work_and_another_type_is_named_with_the_remedy() {
     assert!(line.contains("set the type of queues"), "{line}");
     assert!(!scheduler.is_connected());
     scheduler.stop().await;
+}
+
+/// And that is said once, with what to do.
+async fn those_of_lost_agents_stay(site: &mut Site, log: &Log) {
+    let queue = mig_relay::topology::agent_queue("linux.lost");
+    let connection = connect(site.address, mig_relay::topology::AGENT_USER).await;
+    let channel = connection.create_channel().await.expect("a channel");
+    let mut arguments = FieldTable::default();
+    arguments.insert(
+        "x-queue-type".into(),
+        AMQPValue::LongString("quorum".into()),
+    );
+    let durable = QueueDeclareOptions {
+        durable: true,
+        ..QueueDeclareOptions::default()
+    };
+    channel
+        .queue_declare(queue.as_str().into(), durable, arguments)
+        .await
+        .expect("a quorum queue");
+    let now = Time::now();
+    let clock = Arc::new(ManualClock::new(now));
+    let lost = Agent {
+        name: "lost".into(),
+        queueloc: "linux.lost".into(),
+        mode: "daemon".into(),
+        ..Agent::default()
+    };
+    let long_ago = now - Duration::from_secs(9 * 86_400);
+    let stored = site.store.record_heartbeats(&[lost], long_ago).await;
+    stored.expect("stored");
+    let passing = Arc::clone(&clock);
+    site.start_scheduler(|config| {
+        config.queues = QueueKind::Quorum;
+        config.periodic = Duration::from_millis(50);
+        config.clock = passing;
+    })
+    .await;
+    let said = || log.text().matches("does not delete quorum queues").count();
+    eventually("the queue to be looked at", || async {
+        clock.advance(Duration::from_secs(86_400));
+        (said() > 0).then_some(())
+    })
+    .await;
+    site.scheduler.take().expect("a scheduler").stop().await;
+    assert_eq!(said(), 1);
+    let again = QueueDeclareOptions {
+        passive: true,
+        ..durable
+    };
+    let asked = channel
+        .queue_declare(queue.as_str().into(), again, FieldTable::default())
+        .await;
+    asked.expect("it stays");
 }

@@ -1,15 +1,15 @@
-//! A store that fails when told to: once, or over one target for ever.
+//! A store that fails when told to: once, over one target for ever, or for a while.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use mig_protocol::{Action, Agent, Command, Id, Investigator, Time};
 use mig_store::{
     ActionStart, AgeLimits, AgedAgents, AgentStatistics, Answer, AnswerOutcome, ApiKey, Claim,
     DestroyOrder, Expired, HeartbeatOutcome, Holding, IdBlock, InvestigatorUpdate, NewInvestigator,
-    Progress, Pruned, Recorded, Search, Signature, StatisticsRound, Store, StoreError, StoreResult,
-    StoredAction,
+    Progress, Pruned, Recorded, Retention, Search, Signature, StatisticsRound, Store, StoreError,
+    StoreResult, StoredAction,
 };
 use mig_target::Target;
 
@@ -20,6 +20,14 @@ pub struct Flaky {
     /// Calls left until the one that fails.
     left: AtomicI64,
     after: bool,
+    /// The call that always fails.
+    never: Option<&'static str>,
+    /// The call from which on every call fails.
+    last_straw: Option<&'static str>,
+    /// Whether that one was made.
+    away: AtomicBool,
+    /// Whether it is over.
+    back: AtomicBool,
 }
 
 /// What an action's target has to hold for the store to fail over it, as a
@@ -32,7 +40,32 @@ impl Flaky {
             store,
             left: AtomicI64::new(failing_call),
             after,
+            never: None,
+            last_straw: None,
+            away: AtomicBool::new(false),
+            back: AtomicBool::new(false),
         }
+    }
+
+    /// Fails whenever it is asked for this.
+    pub fn without(store: Arc<dyn Store>, call: &'static str) -> Flaky {
+        Flaky {
+            never: Some(call),
+            ..Flaky::new(store, i64::MAX, false)
+        }
+    }
+
+    /// Fails from the first answer that is to be stored, until told to come back.
+    pub fn away_at_an_answer(store: Arc<dyn Store>) -> Flaky {
+        Flaky {
+            last_straw: Some("finish_commands"),
+            ..Flaky::new(store, i64::MAX, false)
+        }
+    }
+
+    /// No call fails any more.
+    pub fn come_back(&self) {
+        self.back.store(true, Ordering::SeqCst);
     }
 
     /// Fails over [`ENDLESS`] only.
@@ -45,8 +78,12 @@ impl Flaky {
         self.left.load(Ordering::SeqCst) < 0
     }
 
-    fn fails_now(&self) -> bool {
-        self.left.fetch_sub(1, Ordering::SeqCst) == 0
+    fn fails_now(&self, call: &str) -> bool {
+        if self.last_straw == Some(call) {
+            self.away.store(true, Ordering::SeqCst);
+        }
+        let away = self.away.load(Ordering::SeqCst) && !self.back.load(Ordering::SeqCst);
+        away || self.never == Some(call) || self.left.fetch_sub(1, Ordering::SeqCst) == 0
     }
 }
 
@@ -67,7 +104,7 @@ macro_rules! pass_on {
                 now: Time,
                 limit: u32,
             ) -> StoreResult<Vec<Agent>> {
-                let fails = self.fails_now();
+                let fails = self.fails_now("agents_by_target");
                 if fails && !self.after || target.to_string().contains(ENDLESS) {
                     return injected();
                 }
@@ -75,7 +112,7 @@ macro_rules! pass_on {
                 if fails { injected() } else { outcome }
             }
             $(async fn $name(&self, $($argument: $kind),*) -> StoreResult<$result> {
-                let fails = self.fails_now();
+                let fails = self.fails_now(stringify!($name));
                 if fails && !self.after {
                     return injected();
                 }
@@ -118,11 +155,11 @@ pass_on! {
     update_investigator(id: Id, update: &InvestigatorUpdate, now: Time) -> ();
     api_keys() -> Vec<ApiKey>;
     record_statistics(round: &StatisticsRound) -> Recorded;
-    duplicate_agents(heard_since: Time) -> Vec<Agent>;
+    duplicate_agents(heard_since: Time, after: &str, queues: u32) -> Vec<Agent>;
     destroy_agent(order: &DestroyOrder) -> ();
     lost_queues(silent_since: Time, after: &str, limit: u32) -> Vec<String>;
     queues_deleted(queuelocs: &[String], silent_since: Time) -> ();
     unannounced_agents(started_since: Time, limit: u32) -> Vec<Agent>;
     announce_agents(agents: &[Id]) -> Vec<Id>;
-    prune(before: Time) -> Pruned;
+    prune(retention: Retention) -> Pruned;
 }

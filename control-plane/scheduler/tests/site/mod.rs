@@ -25,7 +25,7 @@ use mig_protocol::{
 use mig_relay::{
     Listener, Password, PermissionPatterns, Relay, RelayConfig, RelayHandle, User, topology,
 };
-use mig_scheduler::{RelayAccess, Scheduler, SchedulerConfig, SchedulerHandle};
+use mig_scheduler::{CountsSnapshot, RelayAccess, Scheduler, SchedulerConfig, SchedulerHandle};
 use mig_store::{Changes, NewInvestigator, Signature, SqliteStore, Store, StoredAction, Wake};
 
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -79,7 +79,9 @@ impl Site {
     /// Database and relay, without a scheduler.
     pub async fn without_scheduler() -> Site {
         let directory = tempfile::tempdir().expect("temporary directory");
-        let relay = start_relay(directory.path(), ([127, 0, 0, 1], 0).into()).await;
+        // Nobody else gets the port while the relay is down.
+        let address = ([127, 0, 0, 1], mig_testkit::free_port()).into();
+        let relay = start_relay(directory.path(), address).await;
         let mut site = Site::beside(relay.addresses()[0], directory).await;
         site.relay = Some(relay);
         site
@@ -144,6 +146,20 @@ impl Site {
 
     pub fn scheduler(&self) -> &SchedulerHandle {
         self.scheduler.as_ref().expect("a scheduler")
+    }
+
+    /// Waits until the counters are as wished: what happened is counted only
+    /// after everybody can see it.
+    pub async fn counted(
+        &self,
+        what: &str,
+        wished: impl Fn(&CountsSnapshot) -> bool,
+    ) -> CountsSnapshot {
+        eventually(what, || async {
+            let counts = self.scheduler().counts();
+            wished(&counts).then_some(counts)
+        })
+        .await
     }
 
     pub async fn stop_relay(&mut self) {
@@ -223,7 +239,17 @@ pub async fn start_relay_on(directory: &Path, listener: Listener) -> RelayHandle
             permissions,
         });
     }
-    Relay::start(config).await.expect("a relay")
+    // A busy machine is no reason to drop anybody.
+    config.limits.login_timeout = DEADLINE;
+    // The port of one that was stopped is not free while a program that another test
+    // starts has a copy of its socket, which is until that is executed.
+    eventually("the start of a relay", || async {
+        let started = Relay::start(config.clone()).await;
+        started
+            .inspect_err(|error| println!("no relay yet: {error}"))
+            .ok()
+    })
+    .await
 }
 
 pub fn action(id: u64, target: &str, valid_for: Duration) -> Action {

@@ -4,7 +4,7 @@ use mig_relay::topology;
 use serde_json::json;
 
 use crate::receiver::{SILENCE, Webhook};
-use crate::site::{PASSWORD, Publisher, Worker, consuming, embedded};
+use crate::site::{PASSWORD, Publisher, Worker, abandoned, consuming, embedded};
 
 const QUEUE: &str = "migevent.worker.siem";
 
@@ -140,6 +140,8 @@ async fn an_event_that_was_not_accepted_when_the_worker_died_comes_again() {
     publisher.publish("agent.new", "one", b"{}").await;
     assert_eq!(webhook.next().document["id"], "one");
     running.kill();
+    // A relay that has not noticed yet would give the next one the event after it.
+    abandoned(&uri(address, topology::WORKER_USER), QUEUE).await;
     // Nobody is there, but the queue is.
     publisher.publish("agent.new", "two", b"{}").await;
     webhook.will_answer("201 Created\r\n");

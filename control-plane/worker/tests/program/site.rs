@@ -23,6 +23,8 @@ pub const PASSWORD: &str = "secret";
 /// The embedded relay with the documented users.
 pub async fn embedded(directory: &tempfile::TempDir) -> (RelayHandle, SocketAddr) {
     let mut config = RelayConfig::new(directory.path().join("relay.db"));
+    // However slow this machine is.
+    config.limits.login_timeout = DEADLINE;
     config
         .listeners
         .push(Listener::Plain(([127, 0, 0, 1], 0).into()));
@@ -106,6 +108,16 @@ impl Publisher {
 
 /// Waits until the worker takes events from its queue.
 pub async fn consuming(uri: &str, queue: &str) {
+    consumers(uri, queue, |count| count > 0).await;
+}
+
+/// Waits until the relay has noticed that the worker is gone, and has given back to
+/// the queue what it had.
+pub async fn abandoned(uri: &str, queue: &str) {
+    consumers(uri, queue, |count| count == 0).await;
+}
+
+async fn consumers(uri: &str, queue: &str, wanted: impl Fn(u32) -> bool) {
     let runtime = lapin::runtime::default_runtime().expect("a runtime");
     let properties = ConnectionProperties::default();
     let connection = Connection::connect_with_runtime(uri, properties, runtime)
@@ -125,14 +137,14 @@ pub async fn consuming(uri: &str, queue: &str) {
                 .queue_declare(queue.into(), durable, FieldTable::default())
                 .await
                 .expect("the queue");
-            if found.consumer_count() > 0 {
+            if wanted(found.consumer_count()) {
                 return;
             }
         }
     };
     tokio::time::timeout(DEADLINE, waiting)
         .await
-        .expect("a consumer in time");
+        .expect("a change of consumers in time");
 }
 
 /// The program with its configuration.
@@ -180,7 +192,7 @@ impl Worker {
 
     pub fn start(&self) -> Running {
         Running {
-            child: self.command().spawn().expect("the program"),
+            child: mig_testkit::spawn(&mut self.command()).expect("the program"),
         }
     }
 
