@@ -33,8 +33,11 @@ pub struct ApiConfig {
     pub client_address: ClientAddress,
     /// Which agents may post heartbeats; `None` refuses all of them.
     pub heartbeats: Option<HeartbeatFilter>,
-    /// Connections served at the same time; more wait.
+    /// Connections served at the same time. When more come, those that have not asked
+    /// for anything yet make room, the oldest first; if there are none, the new wait.
     pub connections: usize,
+    /// How long a connection may last before it asks for something, TLS included.
+    pub silence: Duration,
     /// How long a client may take to send the head of a request, or nothing
     /// between two requests.
     pub head_timeout: Duration,
@@ -59,6 +62,7 @@ impl ApiConfig {
             client_address: ClientAddress::Peer,
             heartbeats: Some(Arc::new(|_| true)),
             connections: 1024,
+            silence: Duration::from_secs(15),
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(60),
             longest_wait: Duration::from_secs(60),

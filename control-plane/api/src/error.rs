@@ -84,6 +84,16 @@ impl From<StoreError> for ApiError {
             StoreError::Duplicate { .. } | StoreError::Conflict { .. } | StoreError::LastAdmin => {
                 ApiError::bad_request(error.to_string())
             }
+            // No 503, which means that nothing was done and invites to try again.
+            StoreError::Unsure { .. } => ApiError {
+                cause: Some(error.into()),
+                ..ApiError::new(
+                    StatusCode::GATEWAY_TIMEOUT,
+                    "the connection to the server's database was lost, and it is not known \
+                     whether this was stored; look it up by its name or identifier before you \
+                     send it again",
+                )
+            },
             StoreError::Full { .. } => ApiError {
                 cause: Some(error.into()),
                 ..ApiError::new(
@@ -94,5 +104,25 @@ impl From<StoreError> for ApiError {
             },
             _ => ApiError::internal(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_have_been_stored_is_never_denied() {
+        let unsure = StoreError::Unsure {
+            database: "mig at 192.0.2.1".into(),
+            doing: "stored an action",
+            reason: "gone".into(),
+        };
+        let error = ApiError::from(unsure);
+        assert_eq!(error.status, StatusCode::GATEWAY_TIMEOUT);
+        assert!(error.message.contains("not known whether"));
+        assert!(error.message.contains("look it up"), "{}", error.message);
+        assert!(!error.message.contains("192.0.2.1"));
+        assert!(error.for_log().ends_with("stored an action: gone"));
     }
 }

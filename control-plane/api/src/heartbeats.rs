@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use mig_logging::Complaints;
 use mig_protocol::{Agent, Time};
 use mig_store::{Store, StoreError, StoreResult};
 use tokio::sync::{mpsc, oneshot};
@@ -29,9 +30,11 @@ impl Heartbeats {
         let (sender, mut receiver) = mpsc::channel(WAITING);
         tokio::spawn(async move {
             let mut batch = Vec::new();
+            // Apart from others, so that nobody who floods hides them.
+            let complaints = Complaints::new();
             // While one batch is stored, the next one comes together.
             while receiver.recv_many(&mut batch, BATCH).await > 0 {
-                store_all(&*store, &mut batch).await;
+                store_all(&*store, &mut batch, &complaints).await;
             }
         });
         Heartbeats(sender)
@@ -45,7 +48,7 @@ impl Heartbeats {
     }
 }
 
-async fn store_all(store: &dyn Store, batch: &mut Vec<Waiting>) {
+async fn store_all(store: &dyn Store, batch: &mut Vec<Waiting>, complaints: &Complaints) {
     let now = batch.iter().map(|one| one.now).max().unwrap_or(Time::ZERO);
     let agents: Vec<Agent> = batch.iter().map(|one| one.agent.clone()).collect();
     let together = store.record_heartbeats(&agents, now).await.map(drop);
@@ -56,19 +59,21 @@ async fn store_all(store: &dyn Store, batch: &mut Vec<Waiting>) {
         for waiting in batch.drain(..) {
             let agent = std::slice::from_ref(&waiting.agent);
             let alone = store.record_heartbeats(agent, now).await.map(drop);
-            answer(waiting, &alone);
+            answer(waiting, &alone, complaints);
         }
     } else {
         batch
             .drain(..)
-            .for_each(|waiting| answer(waiting, &together));
+            .for_each(|waiting| answer(waiting, &together, complaints));
     }
 }
 
-fn answer(waiting: Waiting, outcome: &StoreResult<()>) {
-    if let Err(error) = outcome {
+fn answer(waiting: Waiting, outcome: &StoreResult<()>, complaints: &Complaints) {
+    if let Err(error) = outcome
+        && let Some(left_out) = complaints.allowed()
+    {
         let queueloc = waiting.agent.queueloc.escape_debug();
-        tracing::error!("A heartbeat of {queueloc} could not be stored: {error}.");
+        tracing::error!("A heartbeat of {queueloc} could not be stored: {error}.{left_out}");
     }
     // A request that was given up does not need to know.
     let _ = waiting.stored.send(outcome.is_ok());

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use mig_logging::Complaints;
 use mig_protocol::{Id, Time};
 use mig_store::{Changes, IdSource, Store, Wake};
 use tokio::sync::watch;
@@ -25,6 +26,8 @@ pub(crate) struct State {
     /// Scheme and host for links.
     pub(crate) host: String,
     pub(crate) authenticator: Authenticator,
+    /// What may still be said in the log about those who do not log in.
+    pub(crate) complaints: Complaints,
     /// Becomes true when the server stops; readers that wait give up then.
     pub(crate) stopping: watch::Receiver<bool>,
     /// Operation ids tie an answer to the log; they need not be unique beyond
@@ -49,6 +52,7 @@ impl State {
             items: Items { base },
             host,
             authenticator: Authenticator::new(),
+            complaints: Complaints::new(),
             last_operation: AtomicU64::new(Id::first_at(config.clock.now()).0),
             config,
             store,

@@ -49,26 +49,35 @@ async fn a_body_is_limited_and_read_only_for_those_let_in() {
 async fn a_client_that_dawdles_is_dropped() {
     let site = Site::start_with(|config| {
         config.head_timeout = Duration::from_millis(100);
-        config.body_timeout = Duration::from_millis(100);
         config.connections = 1;
     })
     .await;
+    let half_a_head = b"GET /api/v1/ip HTTP/1.1\r\nHo";
     let mut silent = TcpStream::connect(site.api.address())
         .await
         .expect("a connection");
-    silent
-        .write_all(b"GET /api/v1/ip HTTP/1.1\r\nHo")
-        .await
-        .expect("half a head");
-    // The only place is taken until the first client has been dropped.
-    let reply = site.request("GET", "/api/v1/ip", "", b"").await;
-    assert_eq!(reply.status, 200);
+    silent.write_all(half_a_head).await.expect("half a head");
     let mut rest = Vec::new();
     tokio::time::timeout(DEADLINE, silent.read_to_end(&mut rest))
         .await
         .expect("the connection ends")
         .ok();
 
+    // The only place is taken until the first client has been dropped.
+    let site = Site::start_with(|config| config.connections = 1).await;
+    let mut silent = TcpStream::connect(site.api.address())
+        .await
+        .expect("a connection");
+    silent.write_all(half_a_head).await.expect("half a head");
+    let reply = site.request("GET", "/api/v1/ip", "", b"").await;
+    assert_eq!(reply.status, 200);
+    tokio::time::timeout(DEADLINE, silent.read_to_end(&mut rest))
+        .await
+        .expect("the connection ends")
+        .ok();
+
+    // Of its own: a head that comes late must not be what ends the connection.
+    let site = Site::start_with(|config| config.body_timeout = Duration::from_millis(100)).await;
     let mut slow = TcpStream::connect(site.api.address())
         .await
         .expect("a connection");
@@ -160,4 +169,99 @@ async fn a_port_in_use_is_named() {
         error.starts_with(&format!("the API cannot listen on {address}: ")),
         "{error}"
     );
+}
+
+/// So many places for connections, each taken by somebody who says nothing.
+#[tokio::test]
+async fn strangers_that_say_nothing_keep_no_investigator_out() {
+    const PLACES: usize = 64;
+    let site = Site::start_with(|config| config.connections = PLACES).await;
+    let ada = site.person("Ada", Permissions::DEFAULT).await;
+    let mut strangers = Vec::new();
+    for _ in 0..2 * PLACES {
+        let stranger = TcpStream::connect(site.api.address()).await;
+        strangers.push(stranger.expect("a connection"));
+    }
+    let reply = site.get("/dashboard", &ada).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    // The oldest made room for it.
+    let mut rest = Vec::new();
+    tokio::time::timeout(DEADLINE, strangers[0].read_to_end(&mut rest))
+        .await
+        .expect("the connection ends")
+        .ok();
+    assert!(rest.is_empty());
+}
+
+#[tokio::test]
+async fn who_asks_for_nothing_in_time_is_let_go() {
+    let site = Site::start_with(|config| config.silence = Duration::from_millis(100)).await;
+    let mut silent = TcpStream::connect(site.api.address())
+        .await
+        .expect("a connection");
+    let mut rest = Vec::new();
+    tokio::time::timeout(DEADLINE, silent.read_to_end(&mut rest))
+        .await
+        .expect("the connection ends")
+        .ok();
+    assert!(rest.is_empty());
+}
+
+/// Reads one answer with a body of its `Content-Length`; what follows is left.
+async fn answer(stream: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    let reading = async {
+        loop {
+            text.push(stream.read_u8().await.expect("an answer"));
+            if text.ends_with(b"\r\n\r\n") {
+                let head = String::from_utf8(text).expect("UTF-8").to_lowercase();
+                let length = head.split("content-length: ").nth(1);
+                let length = length.and_then(|rest| rest.lines().next()?.parse().ok());
+                let mut body = vec![0; length.expect("a length")];
+                stream.read_exact(&mut body).await.expect("a body");
+                return head;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, reading)
+        .await
+        .expect("an answer in time")
+}
+
+/// Agents of the original open a connection for each heartbeat and never close one.
+#[tokio::test]
+async fn connections_are_kept_for_investigators_only() {
+    let site = Site::start().await;
+    let ada = site.person("Ada", Permissions::DEFAULT).await;
+    for (request, headers, status) in [
+        ("GET /api/v1/ip", "", 200),
+        ("POST /api/v1/heartbeat", "", 400),
+        ("GET /api/v1/dashboard", "", 401),
+        ("GET /api/v1/dashboard", "X-MIGAPIKEY: wrong\r\n", 401),
+        ("GET /nothing", "", 404),
+    ] {
+        let mut stream = TcpStream::connect(site.api.address())
+            .await
+            .expect("a connection");
+        let head = format!("{request} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n{headers}\r\n");
+        stream.write_all(head.as_bytes()).await.expect("a request");
+        let mut text = String::new();
+        tokio::time::timeout(DEADLINE, stream.read_to_string(&mut text))
+            .await
+            .expect("the connection ends")
+            .expect("an answer");
+        assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{text}");
+        assert!(text.contains("connection: close"), "{text}");
+    }
+    let mut stream = TcpStream::connect(site.api.address())
+        .await
+        .expect("a connection");
+    for _ in 0..3 {
+        let key = ada.key_header();
+        let head = format!("GET /api/v1/dashboard HTTP/1.1\r\nHost: x\r\n{key}\r\n");
+        stream.write_all(head.as_bytes()).await.expect("a request");
+        let head = answer(&mut stream).await;
+        assert!(head.starts_with("http/1.1 200 "), "{head}");
+        assert!(!head.contains("connection: close"), "{head}");
+    }
 }

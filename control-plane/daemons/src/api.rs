@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use mig_api::{Api, ApiConfig};
 use mig_store::{Changes, PostgresStore, Wake};
 
+use crate::descriptors;
 use crate::investigators::{self, InvestigatorTask};
 use crate::life::{self, Ending, StartError};
 use crate::settings::ApiSettings;
@@ -99,6 +100,7 @@ async fn serve(settings: ApiSettings) -> Result<(), StartError> {
         store = PostgresStore::connect(settings.postgres) => store?,
         () = ending.told() => return Ok(()),
     };
+    life::say_remarks(&store).await;
     let (wake, changes) = (Wake::new(), Changes::new());
     // What schedulers and other APIs do arrives through the database.
     let following = store.follow(wake.clone(), changes.clone());
@@ -121,6 +123,7 @@ fn serving(settings: &ApiSettings) -> Result<ApiConfig, StartError> {
     config.client_address = settings.client_address;
     config.authentication = settings.authentication;
     config.token_duration = settings.token_duration;
+    config.connections = descriptors::connections(settings.connections);
     let whitelist = life::whitelist(settings.whitelist.as_deref())?;
     config.heartbeats = settings.http_heartbeats.then(|| {
         Arc::new(move |queueloc: &str| whitelist.as_ref().is_none_or(|list| list.allows(queueloc)))

@@ -23,7 +23,8 @@ pub enum DatabaseTask {
     /// `[postgres]` of both configuration files. Run again it completes what is
     /// missing.
     ///
-    /// Locally, as the system user `postgres`: `mig-scheduler database create`.
+    /// Locally, as the system user `postgres`: `mig-scheduler database create`,
+    /// with `--print-host db.example.org` when the programs run elsewhere.
     /// Remotely: `PGPASSWORD=... mig-scheduler database create --host db.example.org`.
     Create {
         /// How to reach the server.
@@ -36,6 +37,9 @@ pub enum DatabaseTask {
         /// Also give roles that exist new passwords.
         #[arg(long)]
         new_passwords: bool,
+        /// How schedulers and APIs will reach it.
+        #[command(flatten)]
+        printed: Printed,
     },
     /// Bring a database to the schema of this program, one of the original too.
     Migrate {
@@ -75,13 +79,36 @@ pub struct Server {
     password_file: Option<PathBuf>,
 }
 
+/// What the printed sections say instead of how the administrator came here.
+#[derive(Debug, Args)]
+pub struct Printed {
+    /// Host in the printed sections, when schedulers and APIs reach the server by
+    /// another one than --host.
+    #[arg(long, value_name = "HOST")]
+    print_host: Option<String>,
+    /// Authority in the printed sections, when its certificate lies elsewhere on
+    /// their machines than --ca says.
+    #[arg(long, value_name = "FILE")]
+    print_ca: Option<PathBuf>,
+}
+
+/// Whether a host is the directory of a socket.
+fn is_socket(host: &str) -> bool {
+    host.starts_with('/')
+}
+
 impl Server {
     fn sslmode(&self) -> SslMode {
-        self.sslmode.unwrap_or(if self.host.starts_with('/') {
-            SslMode::Disable
-        } else {
-            SslMode::VerifyFull
-        })
+        self.sslmode_for(&self.host)
+    }
+
+    /// What was asked for counts for hosts that are reached in the same way.
+    fn sslmode_for(&self, host: &str) -> SslMode {
+        match self.sslmode {
+            Some(sslmode) if is_socket(host) == is_socket(&self.host) => sslmode,
+            _ if is_socket(host) => SslMode::Disable,
+            _ => SslMode::VerifyFull,
+        }
     }
 
     fn password(&self) -> Result<String, StartError> {
@@ -123,10 +150,13 @@ impl Server {
     }
 
     /// The section of a configuration file with which a role logs in.
-    fn section(&self, role: &str, password: Option<&str>) -> String {
+    fn section(&self, printed: &Printed, role: &str, password: Option<&str>) -> String {
+        let host = printed.print_host.as_ref().unwrap_or(&self.host);
+        let sslmode = self.sslmode_for(host);
+        let ca = printed.print_ca.as_ref().or(self.ca.as_ref());
         let mut text = format!(
             "[postgres]\nhost = \"{}\"\nport = {}\ndbname = \"{}\"\nuser = \"{role}\"\n",
-            escaped(&self.host),
+            escaped(host),
             self.port,
             escaped(&self.dbname)
         );
@@ -135,8 +165,8 @@ impl Server {
             Some(password) => writeln!(text, "password = \"{password}\""),
             None => writeln!(text, "; password = the one it had before"),
         };
-        let _ = writeln!(text, "sslmode = \"{}\"", self.sslmode());
-        if let Some(ca) = &self.ca {
+        let _ = writeln!(text, "sslmode = \"{sslmode}\"");
+        if let Some(ca) = ca.filter(|_| sslmode != SslMode::Disable) {
             let _ = writeln!(text, "ca = \"{}\"", escaped(&ca.display().to_string()));
         }
         text
@@ -158,27 +188,57 @@ pub async fn run(config: &Path, task: &DatabaseTask) -> Result<(), StartError> {
             server,
             role,
             new_passwords,
+            printed,
         } => {
             let admin = server.admin(role)?;
+            let access = server.access(role)?;
+            say_taking_over(&access).await;
             let created = administer::create(&admin, &server.dbname, *new_passwords).await?;
-            print!("{}", report(server, &created));
+            print!("{}", report(server, printed, &created));
+            say_remarks(&access).await;
         }
         DatabaseTask::Migrate { server, role } => {
-            let migrated = administer::migrate(&server.access(role)?).await?;
+            let access = server.access(role)?;
+            say_taking_over(&access).await;
+            let migrated = administer::migrate(&access).await?;
             println!("{}: {}", server.dbname, change(&migrated));
+            say_remarks(&access).await;
         }
         DatabaseTask::Status => {
             let settings = SchedulerSettings::load(config)?;
             let status = administer::status(&settings.postgres).await?;
             println!("{}: {}", settings.postgres, state(&status));
+            say_remarks(&settings.postgres).await;
         }
     }
     Ok(())
 }
 
+/// Says what will take a while, before it does.
+async fn say_taking_over(access: &PostgresAccess) {
+    // Whatever is wrong with the database, the task itself says.
+    if let Ok(Some(size)) = administer::size_of_original(access).await {
+        eprintln!(
+            "notice: {} is a database of the original with {size}, whose tables are written anew \
+             in one transaction; that takes a while, and as much free space again",
+            access.dbname
+        );
+    }
+}
+
+/// What is to be known of a database although it works.
+async fn say_remarks(access: &PostgresAccess) {
+    let remarks = administer::remarks(access)
+        .await
+        .unwrap_or_else(|error| vec![mig_logging::causes(&error)]);
+    for remark in remarks {
+        eprintln!("warning: {remark}");
+    }
+}
+
 /// What was created, in comments, and the sections for both files: the whole can
 /// be pasted.
-fn report(server: &Server, created: &Created) -> String {
+fn report(server: &Server, printed: &Printed, created: &Created) -> String {
     let done = if created.new { "created" } else { "was there" };
     let mut text = format!(
         "; database {}: {done}, {}\n",
@@ -198,7 +258,11 @@ fn report(server: &Server, created: &Created) -> String {
     for (file, role) in [("scheduler.cfg", "migscheduler"), ("api.cfg", "migapi")] {
         let credential = created.credentials.iter().find(|one| one.role == role);
         let password = credential.and_then(|one| one.password.as_deref());
-        let _ = write!(text, "\n; {file}\n{}", server.section(role, password));
+        let _ = write!(
+            text,
+            "\n; {file}\n{}",
+            server.section(printed, role, password)
+        );
     }
     text
 }

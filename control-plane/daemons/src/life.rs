@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use mig_scheduler::{KillKey, Whitelist};
+use mig_store::PostgresStore;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::investigators::InvestigatorError;
@@ -66,7 +67,7 @@ pub(crate) fn exit(outcome: Result<(), StartError>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("FATAL: {error}");
+            eprintln!("FATAL: {}", mig_logging::causes(&error));
             ExitCode::from(CANNOT_START)
         }
     }
@@ -135,6 +136,18 @@ pub(crate) fn begin(
     }
     crate::descriptors::take_all();
     Ok(())
+}
+
+/// Says what is to be known of the database. Nobody has to wait for it.
+pub(crate) async fn say_remarks(store: &PostgresStore) {
+    match store.remarks().await {
+        Ok(remarks) => {
+            for remark in remarks {
+                tracing::warn!("Database: {remark}.");
+            }
+        }
+        Err(error) => tracing::warn!("{}.", mig_logging::causes(&error)),
+    }
 }
 
 /// For people and for scripts that wait for it; nobody has to listen.

@@ -99,6 +99,7 @@ async fn work(settings: SchedulerSettings) -> Result<(), StartError> {
         store = PostgresStore::connect(settings.postgres) => store?,
         () = ending.told() => return Ok(()),
     };
+    life::say_remarks(&store).await;
     let (wake, changes) = (Wake::new(), Changes::new());
     // What other schedulers and the APIs do arrives through the database.
     let following = store.follow(wake.clone(), changes.clone());

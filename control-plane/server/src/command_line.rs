@@ -27,7 +27,7 @@ pub struct CommandLine {
 /// What to do instead of serving.
 #[derive(Debug, Subcommand)]
 pub enum Task {
-    /// Check the configuration file.
+    /// Check the configuration and the files that it names.
     Check,
     /// Manage investigators while the server is stopped; while it runs, the API
     /// does.

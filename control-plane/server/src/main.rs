@@ -4,6 +4,7 @@
 
 mod command_line;
 mod investigators;
+mod open_files;
 mod run;
 mod settings;
 
@@ -20,14 +21,15 @@ fn main() -> ExitCode {
     let command_line = CommandLine::parse();
     let outcome = match command_line.task {
         None => run::run(&command_line.config),
-        Some(Task::Check) => settings::Settings::load(&command_line.config)
-            .map(|_| {
-                println!(
-                    "{}: the configuration is valid",
-                    command_line.config.display()
-                )
-            })
-            .map_err(run::StartError::from),
+        Some(Task::Check) => run::check(&command_line.config).map(|warnings| {
+            for warning in warnings {
+                eprintln!("WARNING: {warning}.");
+            }
+            println!(
+                "{}: the configuration is valid",
+                command_line.config.display()
+            );
+        }),
         Some(Task::Investigator { task }) => investigators::run(&command_line.config, &task),
     };
     match outcome {

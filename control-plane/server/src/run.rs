@@ -19,10 +19,14 @@ use mig_scheduler::{
 use mig_store::{Changes, SqliteStore, Store, Wake};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::open_files;
 use crate::settings::{Account, Settings, SettingsError};
 
-/// How long the scheduler may take to reach the relay in its own process.
+/// How long the relay, which is in this process, may take to answer the scheduler.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the scheduler may take to reach it at the start: on a machine that boots,
+/// several attempts.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +57,7 @@ pub enum StartError {
     KillKey(#[from] mig_scheduler::KillKeyError),
     /// The scheduler did not reach the relay.
     #[error(
-        "the scheduler could not log in to the relay within {CONNECT_TIMEOUT:?}; the log says why"
+        "the scheduler could not log in to the relay within {START_TIMEOUT:?}; the log says why"
     )]
     NoRelay,
     /// The operating system.
@@ -80,6 +84,18 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
         })
 }
 
+/// Reads the configuration and every file that it names, as the start does, and
+/// neither listens nor writes. Returns what an operator should know.
+///
+/// # Errors
+/// One line that says what the server would not start with.
+pub fn check(config: &Path) -> Result<Vec<String>, StartError> {
+    let settings = Settings::load(config)?;
+    Files::read(&settings)?;
+    relay_config(&settings, "")?.check()?;
+    Ok(settings.warnings)
+}
+
 /// Serves until told to stop.
 ///
 /// # Errors
@@ -90,7 +106,15 @@ pub fn run(config: &Path) -> Result<(), StartError> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}.");
     }
-    mig_daemons::descriptors::take_all();
+    if let Some(allowed) = mig_daemons::descriptors::take_all() {
+        let mut limits = mig_relay::Limits::default();
+        settings.relay.limit(&mut limits);
+        let api = ApiConfig::new(settings.server.listen).connections;
+        let api = settings.server.connections.unwrap_or(api);
+        if let Some(said) = open_files::complaint(limits.max_connections, api, allowed) {
+            tracing::warn!("{said}.");
+        }
+    }
     runtime()?.block_on(serve(settings))
 }
 
@@ -136,15 +160,35 @@ struct Server {
     agent_addresses: Vec<SocketAddr>,
 }
 
+/// What the files say that the configuration names, but for the relay's.
+struct Files {
+    /// The API's certificate.
+    tls: Option<Arc<rustls::ServerConfig>>,
+    whitelist: Option<Arc<Whitelist>>,
+    kill_key: Option<KillKey>,
+}
+
+impl Files {
+    fn read(settings: &Settings) -> Result<Files, StartError> {
+        let tls = settings.server.tls.as_ref();
+        let whitelist = settings.agents.whitelist.as_deref();
+        let kill_key = settings.agents.kill_key.as_deref();
+        Ok(Files {
+            tls: tls
+                .map(|(certificate, key)| server_config(certificate, key))
+                .transpose()?,
+            whitelist: whitelist.map(Whitelist::open).transpose()?.map(Arc::new),
+            kill_key: kill_key.map(KillKey::open).transpose()?,
+        })
+    }
+}
+
 async fn start(settings: Settings) -> Result<Server, StartError> {
-    let tls = match &settings.server.tls {
-        None => None,
-        Some((certificate, key)) => Some(server_config(certificate, key)?),
-    };
-    let whitelist = match &settings.agents.whitelist {
-        None => None,
-        Some(path) => Some(Arc::new(Whitelist::open(path)?)),
-    };
+    let Files {
+        tls,
+        whitelist,
+        kill_key,
+    } = Files::read(&settings)?;
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&settings.database)?);
 
     let secret = random_password()?;
@@ -170,24 +214,20 @@ async fn start(settings: Settings) -> Result<Server, StartError> {
     scheduling.heartbeat_frequency = settings.agents.heartbeat_frequency;
     scheduling.periodic = settings.agents.periodic;
     scheduling.detect_duplicates = settings.agents.detect_duplicates;
-    let kill_key = settings.agents.kill_key.as_deref();
-    scheduling.kill_duplicates = kill_key.map(KillKey::open).transpose()?;
+    scheduling.kill_duplicates = kill_key;
     scheduling.queue_cleanup = settings.agents.queue_cleanup;
     scheduling.retention = settings.retention;
     scheduling.whitelist.clone_from(&whitelist);
     // Events nobody may read are not worth the work.
-    scheduling.events = settings
-        .relay
-        .worker
-        .as_ref()
-        .map(|_| EventsConfig::default());
+    let workers = settings.relay.worker.is_some() || relay.lists_workers();
+    scheduling.events = workers.then(EventsConfig::default);
     let scheduler = Scheduler::start(
         scheduling,
         Arc::clone(&store),
         wake.clone(),
         changes.clone(),
     );
-    if !scheduler.connected(CONNECT_TIMEOUT).await {
+    if !scheduler.connected(START_TIMEOUT).await {
         return Err(StartError::NoRelay);
     }
 
@@ -195,6 +235,9 @@ async fn start(settings: Settings) -> Result<Server, StartError> {
     serving.tls = tls;
     serving.host = settings.server.host;
     serving.base_route = settings.server.base_route;
+    if let Some(connections) = settings.server.connections {
+        serving.connections = connections;
+    }
     serving.client_address = settings.server.client_address;
     serving.authentication = settings.authentication.enabled;
     serving.token_duration = settings.authentication.token_duration;
@@ -225,6 +268,7 @@ fn relay_config(settings: &Settings, scheduler_password: &str) -> Result<RelayCo
     let own = &settings.relay;
     let mut config = RelayConfig::new(&own.database);
     config.vhost.clone_from(&own.vhost);
+    config.vhosts.clone_from(&own.vhosts);
     let inside = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     config.listeners.push(Listener::Plain(inside));
     if let Some((certificate, key, authority)) = &own.tls {
@@ -256,9 +300,8 @@ fn relay_config(settings: &Settings, scheduler_password: &str) -> Result<RelayCo
         // Nobody but this process is the scheduler.
         except: vec![topology::SCHEDULER_USER.to_owned()],
     });
-    if let Some(bytes) = own.disk_free {
-        config.limits.disk_free_bytes = bytes;
-    }
+    config.accounts.clone_from(&own.accounts);
+    own.limit(&mut config.limits);
     Ok(config)
 }
 

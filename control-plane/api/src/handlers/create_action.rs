@@ -34,6 +34,18 @@ pub(super) async fn create(state: &State, call: &Call) -> ApiResult<Answer> {
         Err(StoreError::Duplicate { what }) => {
             return Err(ApiError::bad_request(format!("{what} exists already")));
         }
+        Err(error @ StoreError::Unsure { .. }) => {
+            // If it is there, it is to start as any other.
+            state.wake.wake();
+            return Err(ApiError {
+                message: format!(
+                    "the connection to the server's database was lost, and it is not known \
+                     whether action {id} was stored; look for it with action?actionid={id} or by \
+                     its name before you send it again, or agents may do its work twice"
+                ),
+                ..error.into()
+            });
+        }
         Err(error) => return Err(error.into()),
     }
     state.wake.wake();

@@ -58,11 +58,13 @@ pub(super) async fn accept(state: &State, call: &Call) -> ApiResult<Answer> {
         Some(filter) => filter(&post.queue_loc),
     };
     if !welcome {
-        tracing::warn!(
-            op = call.operation.0,
-            "A heartbeat of {} was refused.",
-            post.queue_loc.escape_debug()
-        );
+        if let Some(left_out) = state.complaints.allowed() {
+            tracing::warn!(
+                op = call.operation.0,
+                "A heartbeat of {} was refused.{left_out}",
+                post.queue_loc.escape_debug()
+            );
+        }
         return refused(
             StatusCode::UNAUTHORIZED,
             "heartbeats of this agent are not accepted here".to_owned(),

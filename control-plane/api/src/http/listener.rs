@@ -19,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
+use super::newcomers::{Newcomer, Newcomers};
 use super::service::{Peer, filter};
 use crate::state::State;
 
@@ -60,18 +61,21 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
     let filter = filter(Arc::clone(&state));
     let tls = state.config.tls.clone().map(TlsAcceptor::from);
     let connections = Arc::new(Semaphore::new(state.config.connections));
+    let newcomers = Arc::new(Newcomers::default());
     let graceful = GracefulShutdown::new();
     let mut stopping = state.stopping.clone();
     loop {
         let (stream, peer, permit) = tokio::select! {
             _ = stopping.wait_for(|stopping| *stopping) => break,
-            accepted = next(&listener, &connections) => accepted,
+            accepted = next(&listener, &connections, &newcomers, &state) => accepted,
         };
         let connection = Connection {
             filter: filter.clone(),
             tls: tls.clone(),
             peer,
             head_timeout: state.config.head_timeout,
+            silence: state.config.silence,
+            newcomer: Arc::new(newcomers.enter()),
             watcher: graceful.watcher(),
             permit,
         };
@@ -92,20 +96,35 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
 async fn next(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
+    newcomers: &Newcomers,
+    state: &State,
 ) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
-    let permit = match Arc::clone(connections).acquire_owned().await {
-        Ok(permit) => permit,
-        // The semaphore is never closed.
-        Err(_) => std::future::pending().await,
-    };
-    loop {
+    let (stream, peer) = loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return (stream, peer, permit),
+            Ok(accepted) => break accepted,
             Err(error) => {
                 tracing::warn!("A connection to the API could not be accepted: {error}.");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
+    };
+    if let Ok(permit) = Arc::clone(connections).try_acquire_owned() {
+        return (stream, peer, permit);
+    }
+    if let Some(so_far) = newcomers.turn_one_out()
+        && let Some(left_out) = state.complaints.allowed()
+    {
+        tracing::warn!(
+            "All {} places for connections are taken, so one that had asked for nothing was \
+             closed for a new one, {so_far} so far; `connections` in [server] says how many \
+             there are.{left_out}",
+            state.config.connections
+        );
+    }
+    match Arc::clone(connections).acquire_owned().await {
+        Ok(permit) => (stream, peer, permit),
+        // The semaphore is never closed.
+        Err(_) => std::future::pending().await,
     }
 }
 
@@ -114,13 +133,23 @@ struct Connection {
     tls: Option<TlsAcceptor>,
     peer: SocketAddr,
     head_timeout: Duration,
+    silence: Duration,
+    newcomer: Arc<Newcomer>,
     watcher: Watcher,
     /// Held as long as the connection lasts: this is the connection limit.
     permit: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream, mut stopping: watch::Receiver<bool>) {
+    async fn run(self, stream: TcpStream, stopping: watch::Receiver<bool>) {
+        let (newcomer, peer, silence) = (Arc::clone(&self.newcomer), self.peer, self.silence);
+        tokio::select! {
+            () = self.greet(stream, stopping) => {}
+            () = newcomer.has_to_go(silence) => tracing::debug!("{peer}: it asked for nothing."),
+        }
+    }
+
+    async fn greet(self, stream: TcpStream, mut stopping: watch::Receiver<bool>) {
         // Answers are written at once; waiting to fill a packet only delays.
         let _ = stream.set_nodelay(true);
         let Some(tls) = self.tls.clone() else {
@@ -143,12 +172,14 @@ impl Connection {
             filter,
             peer: address,
             head_timeout,
+            newcomer,
             watcher,
             permit,
             ..
         } = self;
         let inner = TowerToHyperService::new(warp::service(filter));
         let service = service_fn(move |mut request: Request<Incoming>| {
+            newcomer.spoke();
             let version = request.version();
             request.extensions_mut().insert(Peer { address, version });
             hyper::service::Service::call(&inner, request)

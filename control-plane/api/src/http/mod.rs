@@ -3,6 +3,7 @@
 mod call;
 mod listener;
 mod log;
+mod newcomers;
 mod service;
 
 pub(crate) use call::{Answer, Call, Query};

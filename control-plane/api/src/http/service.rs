@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use ::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
@@ -15,7 +15,7 @@ use warp::reply::Response;
 use super::call::{Answer, Call, Query};
 use super::log::Seen;
 use crate::auth::authorize;
-use crate::endpoints::{Endpoint, find};
+use crate::endpoints::{Access, Endpoint, find};
 use crate::error::{ApiError, ApiResult};
 use crate::handlers;
 use crate::state::State;
@@ -171,5 +171,11 @@ fn finish(seen: &Seen, caller: Option<&Investigator>, answer: Answer) -> Respons
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // Connections are kept for investigators. Agents of the original open one for each
+    // heartbeat and leave it open, which would take all the places there are.
+    let known = caller.is_some() && matches!(seen.access, Some(Access::Investigator(_)));
+    if !known {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }

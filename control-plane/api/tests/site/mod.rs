@@ -17,7 +17,9 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_secs(60);
+/// Longer than any test.
+const FOREVER: Duration = Duration::from_secs(3600);
 
 pub struct Site {
     pub directory: tempfile::TempDir,
@@ -88,6 +90,11 @@ impl Site {
         let (wake, changes) = (Wake::new(), Changes::new());
         let mut config = ApiConfig::new(([127, 0, 0, 1], 0).into());
         config.host = Some("http://localhost:1664".into());
+        // However slow this machine is, nobody dawdles who is not meant to.
+        config.silence = FOREVER;
+        config.head_timeout = FOREVER;
+        config.body_timeout = FOREVER;
+        config.longest_wait = FOREVER;
         adjust(&mut config);
         let api = Api::start(config, Arc::clone(&store), wake.clone(), changes.clone())
             .await

@@ -32,6 +32,9 @@ pub struct ApiSettings {
     pub client_address: ClientAddress,
     /// Certificate and key files for HTTPS.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Connections at the same time; `None` for as many as go with the files that may
+    /// be open.
+    pub connections: Option<usize>,
     /// Whether callers have to say who they are.
     pub authentication: bool,
     /// How far a token's time may be from ours.
@@ -84,6 +87,18 @@ impl ApiSettings {
                 file.0.file()
             ));
         }
+        let http_heartbeats = file.bool("agent", "httpheartbeats", true);
+        let whitelist = file.0.path("agent", "whitelist");
+        if http_heartbeats && whitelist.is_none() {
+            // Also where the schedulers have a list: it ends at the relay.
+            warnings.push(format!(
+                "{}: [agent] httpheartbeats is on without a whitelist: whoever reaches this API \
+                 can make up agents, and each gets a command of every action for all; turn it off \
+                 where agents send heartbeats over the relay, or name the schedulers' list here \
+                 as well",
+                file.0.file()
+            ));
+        }
         let postgres = postgres::read(file)?;
         warnings.extend(postgres::warning(file, &postgres));
         Ok(ApiSettings {
@@ -97,13 +112,29 @@ impl ApiSettings {
                 .to_owned(),
             client_address,
             tls: file.identity("server", "cert", "key")?,
+            connections: connections(file)?,
             authentication,
             token_duration: file.duration("authentication", "tokenduration", 600),
-            http_heartbeats: file.bool("agent", "httpheartbeats", true),
-            whitelist: file.0.path("agent", "whitelist"),
+            http_heartbeats,
+            whitelist,
             logging: file.logging()?,
             warnings,
             notices: file.notices(OBSOLETE),
         })
+    }
+}
+
+fn connections(file: &Reader) -> Result<Option<usize>, SettingsError> {
+    const LEAST: usize = 10;
+    let Some(number) = file.0.integer("server", "connections") else {
+        return Ok(None);
+    };
+    match usize::try_from(number) {
+        Ok(count) if count >= LEAST => Ok(Some(count)),
+        _ => Err(file.wrong(
+            "server",
+            "connections",
+            format!("{number} is too few; write {LEAST} or more"),
+        )),
     }
 }

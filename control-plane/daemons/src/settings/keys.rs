@@ -101,6 +101,7 @@ pub const API: &[Section] = &[
             // Ours.
             key("cert", Kind::Path),
             key("key", Kind::Path),
+            key("connections", Kind::Integer),
         ],
     },
     // Ours.

@@ -126,12 +126,11 @@ impl SchedulerSettings {
         let mut warnings = Vec::new();
         let kill = file.bool("agent", "killdupagents", false);
         let kill_key = file.0.path("agent", "killkey").filter(|_| kill);
-        if kill && kill_key.is_none() {
-            warnings.push(format!(
-                "{}: [agent] killdupagents has no effect without killkey, the file with the \
-                 scheduler's signing key",
-                file.0.file()
-            ));
+        let detect_duplicates = file.bool("agent", "detectmultiagents", true);
+        if kill {
+            let said = mig_scheduler::kill_warnings(kill_key.as_deref(), detect_duplicates);
+            let named = |warning| format!("{}: {warning}", file.0.file());
+            warnings.extend(said.into_iter().map(named));
         }
         let postgres = postgres::read(file)?;
         warnings.extend(postgres::warning(file, &postgres));
@@ -142,7 +141,7 @@ impl SchedulerSettings {
             heartbeat_frequency: file.duration("agent", "heartbeatfreq", 5 * 60),
             whitelist: file.0.path("agent", "whitelist"),
             log_commands: file.bool("agent", "logactions", false),
-            detect_duplicates: file.bool("agent", "detectmultiagents", true),
+            detect_duplicates,
             kill_key,
             queue_cleanup: Some(file.duration("periodic", "queuescleanupfreq", 24 * 60 * 60))
                 .filter(|pause| !pause.is_zero()),

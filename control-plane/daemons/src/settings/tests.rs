@@ -150,7 +150,10 @@ fn the_originals_scheduler_file_is_understood() {
         .replace("queuescleanupfreq = \"24h\"", "queuescleanupfreq = \"0s\"")
         .replace("detectmultiagents = true", "detectmultiagents = false");
     let settings = scheduler(&killing).expect("a good file");
-    assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+    assert_eq!(
+        settings.warnings,
+        ["scheduler.cfg: [agent] killdupagents has no effect without detectmultiagents"]
+    );
     assert_eq!(settings.kill_key, Some("/etc/mig/kill.key".into()));
     assert!(!settings.detect_duplicates && settings.queue_cleanup.is_none());
 }
@@ -165,13 +168,8 @@ fn encryption_to_nobody_known_is_warned_of() {
         scheduler(&one).expect("a good file").warnings,
         api(&other).expect("a good file").warnings,
     ] {
-        let [warning] = &warnings[..] else {
-            panic!("{warnings:?}");
-        };
-        assert!(
-            warning.contains("verify-full") && warning.contains("`ca`"),
-            "{warning}"
-        );
+        let about = |warning: &&String| warning.contains("verify-full") && warning.contains("`ca`");
+        assert_eq!(warnings.iter().filter(about).count(), 1, "{warnings:?}");
     }
     assert!(
         scheduler(&known(&one))
@@ -179,12 +177,8 @@ fn encryption_to_nobody_known_is_warned_of() {
             .warnings
             .is_empty()
     );
-    assert!(
-        api(&known(&other))
-            .expect("a good file")
-            .warnings
-            .is_empty()
-    );
+    let closed = known(&other) + "[agent]\nhttpheartbeats = off\n";
+    assert!(api(&closed).expect("a good file").warnings.is_empty());
 }
 
 #[test]
@@ -232,7 +226,7 @@ fn what_the_files_leave_out_has_the_defaults_of_the_samples() {
     assert_eq!(settings.listen.to_string(), "127.0.0.1:1664");
     assert_eq!(settings.base_route, "/api/v1");
     assert!(settings.authentication, "never open by omission");
-    assert!(settings.warnings.is_empty());
+    assert_eq!(settings.connections, None);
     let open = api(&format!("{POSTGRES}[authentication]\nenabled = off\n")).expect("a good file");
     assert!(!open.authentication && open.warnings[0].contains("everybody"));
     let strict = api(&POSTGRES.replace("sslmode = disable\n", "")).expect("a good file");
@@ -309,6 +303,10 @@ fn each_mistake_is_one_line_that_names_file_and_key() {
     let apis = [
         ("[server]\nip = here\n", "api.cfg: [server] ip: `here`"),
         ("[server]\nport = -1\n", "api.cfg: [server] port: -1"),
+        (
+            "[server]\nconnections = 9\n",
+            "api.cfg: [server] connections: 9 is too few",
+        ),
         ("[server]\ncert = x\n", "api.cfg: [server] key: is missing"),
         (
             "[server]\nclientpublicip = y\n",
@@ -321,5 +319,25 @@ fn each_mistake_is_one_line_that_names_file_and_key() {
             .expect_err(text)
             .to_string();
         assert!(error.starts_with(start), "{error}");
+    }
+}
+
+/// An original's file cannot name a whitelist, nor turn heartbeats off.
+#[test]
+fn heartbeats_that_anybody_may_post_are_warned_of() {
+    let warnings = |text: &str| {
+        api(&format!("{ORIGINAL_API}{text}"))
+            .expect("a good file")
+            .warnings
+    };
+    let open = warnings("");
+    assert!(
+        open.iter()
+            .any(|warning| warning.contains("[agent] httpheartbeats is on")),
+        "{open:?}"
+    );
+    for closed in ["httpheartbeats = off", "whitelist = /etc/mig/whitelist"] {
+        let warnings = warnings(&format!("[agent]\n{closed}\n"));
+        assert!(warnings.is_empty(), "{warnings:?}");
     }
 }

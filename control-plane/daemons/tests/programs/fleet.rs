@@ -2,6 +2,7 @@
 //! and answers every command as often as it gets it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct Fleet {
     runtime: Runtime,
     uri: AMQPUri,
     received: Arc<Mutex<Received>>,
+    /// Answers that the relay has.
+    confirmed: Arc<AtomicUsize>,
     /// Agents keep their answers back while this is false.
     answering: watch::Sender<bool>,
 }
@@ -55,6 +58,7 @@ impl Fleet {
                 ..AMQPUri::default()
             },
             received: Arc::default(),
+            confirmed: Arc::default(),
             answering: watch::channel(true).0,
         }
     }
@@ -68,7 +72,11 @@ impl Fleet {
                     .await
                     .expect("in time")
             });
-            let work = agent.work(Arc::clone(&self.received), self.answering.subscribe());
+            let work = agent.work(
+                Arc::clone(&self.received),
+                Arc::clone(&self.confirmed),
+                self.answering.subscribe(),
+            );
             self.runtime.spawn(work);
         }
     }
@@ -94,6 +102,13 @@ impl Fleet {
     pub fn wait_for_commands(&self, count: usize) {
         mig_testkit::wait_until("the commands arrive", DEADLINE, || {
             self.received().len() >= count
+        });
+    }
+
+    /// Waits until the relay has so many answers.
+    pub fn wait_for_answers(&self, count: usize) {
+        mig_testkit::wait_until("the answers arrive", DEADLINE, || {
+            self.confirmed.load(Ordering::SeqCst) >= count
         });
     }
 }
@@ -141,7 +156,12 @@ impl Joined {
     }
 
     /// Until the relay goes.
-    async fn work(mut self, received: Arc<Mutex<Received>>, mut answering: watch::Receiver<bool>) {
+    async fn work(
+        mut self,
+        received: Arc<Mutex<Received>>,
+        confirmed: Arc<AtomicUsize>,
+        mut answering: watch::Receiver<bool>,
+    ) {
         while let Some(Ok(delivery)) = self.consumer.next().await {
             let command = parse_command(&delivery.data).expect("a command");
             {
@@ -153,6 +173,9 @@ impl Joined {
                 return;
             }
             let sent = publish(&self.channel, "mig.agt.results", &answer(&command)).await;
+            if sent {
+                confirmed.fetch_add(1, Ordering::SeqCst);
+            }
             if sent && delivery.ack(BasicAckOptions::default()).await.is_ok() {
                 continue;
             }

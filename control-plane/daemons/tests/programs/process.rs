@@ -119,9 +119,18 @@ impl Site {
         Some(site)
     }
 
-    /// `mig-scheduler database create`, as the superuser through the socket.
+    /// `mig-scheduler database create`, as the superuser through the socket, for
+    /// daemons that come over TCP, as from other machines.
     pub fn create_database(&self) -> Output {
-        self.administer("create", &[])
+        self.create_database_with(&[])
+    }
+
+    /// The same with these words as well.
+    pub fn create_database_with(&self, more: &[&str]) -> Output {
+        let ca = self.postgres.ca();
+        let ca = ca.to_str().expect("UTF-8");
+        let elsewhere = ["--print-host", "localhost", "--print-ca", ca];
+        self.administer("create", &[&elsewhere, more].concat())
     }
 
     /// A task on the database as the superuser.
@@ -147,16 +156,6 @@ impl Site {
                 file.display()
             )
         };
-        // Over TCP, as daemons on other machines.
-        let remote = |section: &str| {
-            let socket = format!("host = \"{}\"", self.postgres.socket_dir().display());
-            assert!(section.contains(&socket), "{section}");
-            assert!(section.contains("sslmode = \"disable\""), "{section}");
-            section
-                .replace(&socket, "host = \"localhost\"")
-                .replace("sslmode = \"disable\"", "sslmode = \"verify-full\"")
-                + &format!("ca = \"{}\"\n", self.postgres.ca().display())
-        };
         let scheduler = scheduler
             .split_once("; scheduler.cfg")
             .expect("a section")
@@ -166,7 +165,7 @@ impl Site {
             &format!(
                 "{}[mq]\nhost = 127.0.0.1\nport = {}\nuser = \"{}\"\npass = \"{AGENT_PASSWORD}\"\n\
                  vhost = {}\n[agent]\nlogactions = on\n[periodic]\n{periodic}{}",
-                remote(scheduler),
+                scheduler,
                 self.relay.port(),
                 self.relay_user("scheduler"),
                 self.vhost(),
@@ -175,7 +174,7 @@ impl Site {
         );
         self.write(
             "api.cfg",
-            &format!("{}[server]\nport = 0\n{}", remote(api), log("api.log")),
+            &format!("{api}[server]\nport = 0\n{}", log("api.log")),
         );
     }
 
@@ -320,11 +319,8 @@ pub struct Daemon(Child);
 impl Daemon {
     /// Starts a program and waits for its first line.
     fn start(mut command: Command, log: impl Fn() -> String) -> (Daemon, String) {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("the program starts");
+        command.stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = mig_testkit::spawn(&mut command).expect("the program starts");
         let stdout = child.stdout.take().expect("a pipe");
         let daemon = Daemon(child);
         let mut line = String::new();

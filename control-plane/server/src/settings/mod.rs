@@ -47,6 +47,8 @@ pub struct Server {
     pub client_address: ClientAddress,
     /// Certificate and key files for HTTPS.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Connections at the same time.
+    pub connections: Option<usize>,
 }
 
 /// `[authentication]`.
@@ -116,13 +118,16 @@ impl Settings {
     pub fn load(path: &Path) -> Result<Settings, SettingsError> {
         let file = mig_config::load(path, keys::SECTIONS)?;
         let mut settings = Settings::from_file(&Reader(&file))?;
-        if let Ok(meta) = std::fs::metadata(path)
-            && meta.mode() & 0o007 != 0
-        {
-            settings.warnings.push(format!(
-                "{} holds passwords and everybody may read it; `chmod o-rwx` it",
-                path.display()
-            ));
+        let accounts = settings.relay.accounts.as_deref();
+        for path in [Some(path), accounts].into_iter().flatten() {
+            if let Ok(meta) = std::fs::metadata(path)
+                && meta.mode() & 0o007 != 0
+            {
+                settings.warnings.push(format!(
+                    "{} holds passwords and everybody may read it; `chmod o-rwx` it",
+                    path.display()
+                ));
+            }
         }
         Ok(settings)
     }
@@ -141,12 +146,11 @@ impl Settings {
         }
         let kill = file.0.bool("agent", "killdupagents").unwrap_or(false);
         let kill_key = file.0.path("agent", "killkey").filter(|_| kill);
-        if kill && kill_key.is_none() {
-            warnings.push(format!(
-                "{}: [agent] killdupagents has no effect without killkey, the file with the \
-                 scheduler's signing key",
-                file.0.file()
-            ));
+        let detect_duplicates = file.0.bool("agent", "detectmultiagents").unwrap_or(true);
+        if kill {
+            let said = mig_scheduler::kill_warnings(kill_key.as_deref(), detect_duplicates);
+            let named = |warning| format!("{}: {warning}", file.0.file());
+            warnings.extend(said.into_iter().map(named));
         }
         Ok(Settings {
             server: Server::read(file)?,
@@ -168,7 +172,7 @@ impl Settings {
                 periodic: file
                     .duration("periodic", "freq", 87)
                     .max(Duration::from_secs(1)),
-                detect_duplicates: file.0.bool("agent", "detectmultiagents").unwrap_or(true),
+                detect_duplicates,
                 kill_key,
                 queue_cleanup: Some(file.duration("periodic", "queuescleanupfreq", 24 * 60 * 60))
                     .filter(|pause| !pause.is_zero()),
@@ -219,6 +223,7 @@ impl Server {
                 .unwrap_or("/api/v1")
                 .to_owned(),
             client_address,
+            connections: count(file, "server", "connections")?,
             tls: match (file.0.path("server", "cert"), file.0.path("server", "key")) {
                 (None, None) => None,
                 (Some(cert), Some(key)) => Some((cert, key)),
@@ -226,6 +231,26 @@ impl Server {
                 (Some(_), None) => return Err(file.missing("server", "key", "cert")),
             },
         })
+    }
+}
+
+/// A number of connections. Our own programs have some themselves, so that a few are
+/// the least.
+fn count(
+    file: &Reader,
+    section: &'static str,
+    key: &'static str,
+) -> Result<Option<usize>, SettingsError> {
+    const LEAST: usize = 10;
+    let Some(number) = file.0.integer(section, key) else {
+        return Ok(None);
+    };
+    match usize::try_from(number) {
+        Ok(count) if count >= LEAST => Ok(Some(count)),
+        _ => {
+            let problem = format!("{number} is too few; write {LEAST} or more");
+            Err(file.wrong(section, key, problem))
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use mig_relay::{CertificateName, topology};
+use mig_relay::{CertificateName, Limits, topology};
 
-use super::{Reader, SettingsError};
+use super::{Reader, SettingsError, count};
 
 /// Where and how the relay listens.
 #[derive(Debug)]
@@ -18,16 +18,24 @@ pub struct Relay {
     pub revoked: Option<PathBuf>,
     /// Plain listeners.
     pub listen_plain: Vec<SocketAddr>,
-    /// Virtual host.
+    /// The virtual host of the site.
     pub vhost: String,
-    /// The account of the agents. Its password may be missing when certificates
-    /// are as good.
+    /// Further ones, for programs that are not the site's.
+    pub vhosts: Vec<String>,
+    /// The account that agents share. Its password may be missing when certificates
+    /// are as good, or agents have accounts of their own.
     pub agent: Account,
     /// The account of the workers, when there are any.
     pub worker: Option<Account>,
     /// Which name in a client's certificate is a user's, when that is as good as
     /// a password.
     pub external: Option<CertificateName>,
+    /// File with accounts of single agents and of further workers.
+    pub accounts: Option<PathBuf>,
+    /// Connections at the same time; `None` for the relay's default.
+    pub connections: Option<usize>,
+    /// Of those, from one address; `None` for the relay's default.
+    pub connections_per_address: Option<usize>,
     /// Bytes that must be free on the disk of the relay's database; `None` for
     /// the relay's default.
     pub disk_free: Option<u64>,
@@ -60,11 +68,12 @@ impl Relay {
         };
         let external = external(file, !listen.is_empty())?;
         let text = |key| file.0.text("relay", key).map(str::to_owned);
+        let accounts = file.0.path("relay", "accounts");
         let agent = Account {
             user: text("agentuser").unwrap_or_else(|| topology::AGENT_USER.to_owned()),
-            password: match (text("agentpassword"), external) {
-                (None, None) => Some(file.0.required("relay", "agentpassword")?.to_owned()),
-                (password, _) => password,
+            password: match (text("agentpassword"), external, &accounts) {
+                (None, None, None) => Some(file.0.required("relay", "agentpassword")?.to_owned()),
+                (password, ..) => password,
             },
         };
         let user = text("workeruser");
@@ -78,6 +87,12 @@ impl Relay {
                 password,
             }),
         };
+        let vhosts = file.0.list("relay", "vhosts").iter();
+        let vhosts: Vec<String> = vhosts.filter(|name| !name.is_empty()).cloned().collect();
+        if !vhosts.is_empty() && accounts.is_none() {
+            let problem = "needs `accounts`, the file that says who has them".to_owned();
+            return Err(file.wrong("relay", "vhosts", problem));
+        }
         let names = [topology::SCHEDULER_USER, &agent.user];
         if let Some(worker) = &worker
             && names.contains(&worker.user.as_str())
@@ -90,21 +105,40 @@ impl Relay {
             let problem = "is not a number of bytes; write one such as 50000000".to_owned();
             file.wrong("relay", "diskfreelimit", problem)
         })?;
+        let connections = count(file, "relay", "connections")?;
+        let connections_per_address = count(file, "relay", "connectionsperaddress")?;
         Ok(Relay {
             listen,
             tls,
             revoked: file.0.path("relay", "crl"),
             listen_plain,
             vhost: text("vhost").unwrap_or_else(|| topology::VHOST.to_owned()),
+            vhosts,
             agent,
             worker,
             external,
+            accounts,
+            connections,
+            connections_per_address,
             disk_free,
             database: file
                 .0
                 .path("relay", "database")
                 .unwrap_or_else(|| database.with_file_name("relay.db")),
         })
+    }
+
+    /// Sets the limits that the file names.
+    pub fn limit(&self, limits: &mut Limits) {
+        if let Some(count) = self.connections {
+            limits.allow_connections(count);
+        }
+        if let Some(count) = self.connections_per_address {
+            limits.allow_connections_per_address(count);
+        }
+        if let Some(bytes) = self.disk_free {
+            limits.disk_free_bytes = bytes;
+        }
     }
 }
 

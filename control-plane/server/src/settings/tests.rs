@@ -26,6 +26,11 @@ fn a_server_that_is_open_to_everybody_says_so() {
     let open = read(&format!("{SMALLEST}[authentication]\nenabled = off\n"));
     let warnings = open.expect("a good file").warnings;
     assert!(warnings[0].contains("everybody"), "{warnings:?}");
+    let ending = read(&format!(
+        "{SMALLEST}[agent]\nkilldupagents = on\nkillkey = /k\n"
+    ));
+    let warnings = ending.expect("a good file").warnings;
+    assert!(warnings[0].contains("heartbeats"), "{warnings:?}");
 }
 
 #[test]
@@ -102,6 +107,18 @@ fn each_mistake_is_one_line_that_names_file_and_key() {
             "[relay]\ndiskfreelimit = -1\n",
             "server.cfg: [relay] diskfreelimit: is not a number of bytes",
         ),
+        (
+            "[server]\nconnections = 9\n",
+            "server.cfg: [server] connections: 9 is too few; write 10 or more",
+        ),
+        (
+            "[relay]\nconnections = 9\n",
+            "server.cfg: [relay] connections: 9 is too few; write 10 or more",
+        ),
+        (
+            "[relay]\nconnectionsperaddress = -1\n",
+            "server.cfg: [relay] connectionsperaddress: -1 is too few",
+        ),
         ("[logging]\nlevel = loud\n", "server.cfg: [logging]: "),
         (
             "[logging]\nmode = syslog\nport = 99999\n",
@@ -140,5 +157,28 @@ fn workers_and_certificates_are_for_sites_that_ask_for_them() {
     let relay = read(text).expect("a good file").relay;
     assert_eq!(relay.external, Some(mig_relay::CertificateName::CommonName));
     assert!(relay.agent.password.is_none());
+    // Nor does the one that agents share when they have others.
+    let text = "[relay]\nlistenplain = 127.0.0.1:0\naccounts = /etc/mig/relay-accounts\n\
+                [database]\npath = /var/lib/mig/mig.db\n";
+    let own = read(text).expect("a good file").relay;
+    assert!(own.agent.password.is_none());
+    assert_eq!(
+        own.accounts.as_deref(),
+        Some(Path::new("/etc/mig/relay-accounts"))
+    );
     assert!(relay.worker.expect("an account").password.is_none());
+}
+
+#[test]
+fn connections_are_limited_as_the_file_says() {
+    let limits = |text: &str| {
+        let mut limits = mig_relay::Limits::default();
+        let settings = read(&format!("{SMALLEST}[relay]\n{text}")).expect(text);
+        settings.relay.limit(&mut limits);
+        (limits.max_connections, limits.max_connections_per_address)
+    };
+    // What the sample says is the default.
+    assert_eq!(limits(""), (8192, 2048));
+    assert_eq!(limits("connections = 40000\n"), (40_000, 2048));
+    assert_eq!(limits("connectionsperaddress = 8000\n"), (8192, 8000));
 }

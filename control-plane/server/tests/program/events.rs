@@ -38,8 +38,21 @@ async fn with_exchange(connection: &Connection) -> Channel {
 async fn a_worker_hears_of_a_new_agent() {
     let site = Site::new();
     site.configure("[relay]\nworkeruser = \"inventory\"\nworkerpassword = \"for events\"\n");
+    inventory_hears_of_an_agent(&site, "for%20events").await;
+}
+
+#[tokio::test]
+async fn a_worker_of_the_file_with_accounts_hears_of_a_new_agent() {
+    let site = Site::new();
+    let accounts = site.path("accounts");
+    std::fs::write(&accounts, "inventory worker for-events\n").expect("written");
+    site.configure(&format!("[relay]\naccounts = \"{}\"\n", accounts.display()));
+    inventory_hears_of_an_agent(&site, "for-events").await;
+}
+
+async fn inventory_hears_of_an_agent(site: &Site, password: &str) {
     let server = site.start();
-    let uri = format!("amqp://inventory:for%20events@{}/mig", server.relay);
+    let uri = format!("amqp://inventory:{password}@{}/mig", server.relay);
     let connection = Connection::connect(&uri, ConnectionProperties::default())
         .await
         .expect("a connection");

@@ -3,5 +3,7 @@
 mod agent;
 mod events;
 mod investigation;
+mod limits;
 mod process;
 mod refusals;
+mod virtual_hosts;

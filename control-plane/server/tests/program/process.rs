@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mig_protocol::openpgp::{GeneratedKey, KeyFileSigner, generate_investigator_key};
 use mig_protocol::token::create_token;
@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 pub const AGENT_PASSWORD: &str = "a secret: with colon";
 
 /// A directory with a configuration, and the keys of an investigator.
@@ -101,26 +101,27 @@ impl Site {
         self.start_by(self.command())
     }
 
-    /// Starts the program where a shell lets it open `files` files, unless it
-    /// asks for more.
-    pub fn start_limited(&self, files: u64) -> Server {
+    /// Starts the program where a shell lets it open `files` files: with `-S`
+    /// unless it asks for more, with `-H` whatever it asks for.
+    pub fn start_limited(&self, kind: &str, files: u64) -> Server {
         let program = self.command();
         let mut shell = Command::new("sh");
         shell
             .arg("-c")
-            .arg(format!("ulimit -S -n {files} && exec \"$0\" \"$@\""))
+            .arg(format!(
+                "ulimit -S -n {files} && ulimit {kind} -n {files} && exec \"$0\" \"$@\""
+            ))
             .arg(program.get_program())
             .args(program.get_args());
         self.start_by(shell)
     }
 
     fn start_by(&self, mut command: Command) -> Server {
-        let mut child = command
+        command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("the program starts");
+            .stderr(Stdio::inherit());
+        let mut child = mig_testkit::spawn(&mut command).expect("the program starts");
         let stdout = child.stdout.take().expect("a pipe");
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).expect("a line");
@@ -194,10 +195,11 @@ impl Server {
     /// Stops with SIGTERM and expects a clean end.
     pub fn stop(mut self) {
         kill(self.pid(), Signal::SIGTERM).expect("a signal");
-        let started = Instant::now();
+        mig_testkit::wait_until("the end", DEADLINE, || {
+            self.child.try_wait().expect("a state").is_some()
+        });
         let status = self.child.wait().expect("an end");
         assert!(status.success(), "{status:?}");
-        assert!(started.elapsed() < Duration::from_secs(10));
     }
 
     pub fn kill(mut self) {

@@ -117,6 +117,17 @@ fn certificates_that_cannot_be_used_are_named() {
         error.starts_with("/nonexistent/cert: No such file"),
         "{error}"
     );
+    // The relay's, also before the start.
+    site.configure(&format!(
+        "[relay]\nlisten = 127.0.0.1:0\ncert = \"{path}\"\nkey = \"{path}\"\nca = \"{path}\"\n"
+    ));
+    for task in [&["check"][..], &[]] {
+        let error = fatal(&site.run(task));
+        assert!(
+            error.starts_with("relay: ") && error.contains("holds no PEM certificate"),
+            "{error}"
+        );
+    }
 }
 
 #[test]
