@@ -365,7 +365,7 @@ fn take_lock(directory: &Path) -> Result<File, StartError> {
         .write(true)
         .open(&path)
         .map_err(failed)?;
-    match file.try_lock() {
+    match crate::sys::lock(&file) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(StartError::Running(directory.to_owned())),
         Err(TryLockError::Error(source)) => return Err(failed(source)),

@@ -64,7 +64,7 @@ impl Runner for FakeRunner {
         self.inputs.lock().unwrap().push(job.input.clone());
         self.walls.lock().unwrap().push(job.limits.wall);
         if job.module == "patient" {
-            mig_testkit::wait_until("cancel", Duration::from_secs(20), || cancel.is_cancelled());
+            mig_testkit::wait_until("cancel", Duration::from_secs(60), || cancel.is_cancelled());
         }
         self.running.fetch_sub(1, Ordering::SeqCst);
         let ending = MODULES

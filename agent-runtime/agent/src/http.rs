@@ -8,6 +8,7 @@ use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
+use mig_reach::Begin;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use thiserror::Error;
@@ -58,7 +59,7 @@ pub struct Ask<'a> {
     pub headers: &'a [(&'a str, &'a str)],
     /// JSON document to send.
     pub json: Option<Vec<u8>>,
-    /// Most time for connecting.
+    /// Most time for connecting to one address.
     pub connect: Duration,
     /// Most time for all of it.
     pub total: Duration,
@@ -175,15 +176,15 @@ fn place(host: &str, port: u16) -> String {
     }
 }
 
+/// Connects to one of the addresses of a name, each of which has `limit` to answer.
 async fn connect(place: &str, limit: Duration) -> Result<TcpStream, HttpError> {
-    match tokio::time::timeout(limit, TcpStream::connect(place)).await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(source)) => Err(HttpError::Network {
+    let begin = Begin::At(getrandom::u32().unwrap_or(0));
+    mig_reach::connect(place, begin, limit)
+        .await
+        .map_err(|source| HttpError::Network {
             host: place.to_owned(),
             source,
-        }),
-        Err(_) => Err(HttpError::Timeout(limit)),
-    }
+        })
 }
 
 async fn talk<S>(
@@ -281,5 +282,52 @@ mod tests {
             .await
             .unwrap_err();
         assert!(matches!(error, HttpError::Network { .. }), "{error}");
+    }
+
+    /// Both the API and a proxy may be names with several addresses.
+    #[tokio::test]
+    async fn a_silent_address_of_a_name_is_passed_over() {
+        if !mig_testkit::own_mounts() {
+            return;
+        }
+        let port = mig_testkit::free_port();
+        let _silent = mig_testkit::Silent::listen_at(([127, 0, 0, 2], port).into());
+        mig_testkit::name(&[("api.test", [127, 0, 0, 2]), ("api.test", [127, 0, 0, 1])]);
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port))
+            .await
+            .unwrap();
+        let served = std::sync::atomic::AtomicU32::new(0);
+        let serving = async {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = [0; 4096];
+                let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut head).await;
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+                let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await;
+                served.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+        };
+        let url = format!("http://api.test:{port}/");
+        let proxy = Proxy::parse(&format!("api.test:{port}")).unwrap();
+        // Each begins with an address of its own choice; many of them with either.
+        let asking = (0..24).map(|number| {
+            let through = number % 2 == 0;
+            let ask = Ask {
+                proxy: through.then_some(&proxy),
+                ..Ask::get(if through {
+                    "http://elsewhere.test/"
+                } else {
+                    &url
+                })
+            };
+            ask.send()
+        });
+        let outcomes = tokio::select! {
+            () = serving => unreachable!("it listens for ever"),
+            outcomes = futures_util::future::join_all(asking) => outcomes,
+        };
+        for outcome in outcomes {
+            assert_eq!(outcome.unwrap().0, StatusCode::OK);
+        }
+        assert_eq!(served.into_inner(), 24);
     }
 }

@@ -94,7 +94,7 @@ async fn bad_commands_are_answered_and_the_agent_lives_on() {
     let replay = site.answer(9).await;
     assert!(replay.results()[0].errors()[0].contains("replay"));
     assert!(agent.is_running());
-    assert_eq!(site.further_answers(), 0);
+    assert_eq!(site.further_answers().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -128,16 +128,16 @@ async fn many_commands_at_one_time_are_all_answered() {
         );
         assert_eq!(answer.results().len(), 8);
     }
-    assert_eq!(site.further_answers(), 0);
+    assert_eq!(site.further_answers().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn modules_that_misbehave_cost_one_operation_each() {
     let mut site = Site::new().await;
-    site.configure("moduletimeout = 2s\n[limits]\noutput = 65536");
+    site.configure("[limits]\noutput = 65536");
     let mut agent = site.agent_with_test_modules();
     site.heartbeat().await;
-    for (id, how) in [(1, "abort"), (2, "flood"), (3, "hang")] {
+    for (id, how) in [(1, "abort"), (2, "flood")] {
         let action = site.signed("misbehave", json!({"how": how}));
         site.send(id, action).await;
     }
@@ -147,6 +147,14 @@ async fn modules_that_misbehave_cost_one_operation_each() {
     let flooded = site.answer(2).await;
     assert!(flooded.results()[0].elements.to_string().len() < 200_000);
     assert!(!flooded.results()[0].errors().is_empty());
+    assert!(agent.is_running());
+    agent.kill();
+    // So little time that on a busy machine the others had not come to anything.
+    site.configure("moduletimeout = 2s");
+    let mut agent = site.agent_with_test_modules();
+    site.heartbeat().await;
+    let action = site.signed("misbehave", json!({"how": "hang"}));
+    site.send(3, action).await;
     let hung = site.answer(3).await;
     assert_eq!(hung.status, CommandStatus::Timeout);
     assert!(agent.is_running());
@@ -177,9 +185,15 @@ async fn check_in_fetches_what_waits_and_leaves() {
         json!({"searches": {"s1": {"paths": ["/nonexistent"], "names": ["x"]}}}),
     );
     site.send(7, action).await;
-    let mut second = site.start(&program, &["-m", "agent-checkin"]);
+    // On a busy machine one may hear nothing for three seconds and leave.
+    for _ in 0..20 {
+        let mut second = site.start(&program, &["-m", "agent-checkin"]);
+        assert_eq!(second.wait(), Some(0), "{}", second.log());
+        if site.waiting().await == 0 {
+            break;
+        }
+    }
     assert_eq!(site.answer(7).await.status, CommandStatus::Success);
-    assert_eq!(second.wait(), Some(0), "{}", second.log());
     site.stop_relay().await;
     let mut third = site.start(&program, &["-m", "agent-checkin"]);
     assert_eq!(third.wait(), Some(1));

@@ -2,11 +2,11 @@
 
 mod site;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, PipeWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 use site::{DEADLINE, Site};
@@ -18,23 +18,31 @@ fn program() -> PathBuf {
 /// The module, and the lines to and from it.
 struct Module {
     child: Child,
-    input: Option<ChildStdin>,
+    input: Option<PipeWriter>,
     output: BufReader<ChildStdout>,
 }
 
 impl Module {
     fn start(site: &Site, words: &[&str]) -> Self {
+        Self::start_told(site, words, "")
+    }
+
+    /// With these lines there from the start: a configuration that comes later than
+    /// two seconds after it does not count any more.
+    fn start_told(site: &Site, words: &[&str], lines: &str) -> Self {
+        let (stdin, mut input) = std::io::pipe().unwrap();
+        input.write_all(lines.as_bytes()).unwrap();
         let mut child = Command::new(program())
             .arg("-c")
             .arg(site.configuration())
             .args(words)
-            .stdin(Stdio::piped())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         Self {
-            input: child.stdin.take(),
+            input: Some(input),
             output: BufReader::new(child.stdout.take().unwrap()),
             child,
         }
@@ -110,10 +118,10 @@ fn order(parameters: &Value) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_supervisor_can_run_a_module() {
     let site = Site::new().await;
-    let mut module = Module::start(&site, &["-P", "watcher"]);
-    module.tell(&json!({"class": "config", "parameters": {
+    let config = json!({"class": "config", "parameters": {
         "config": {"watcher": {"INTERVAL": 5}}, "hostname": "h1", "environment": {"os": "linux"},
-        "tags": {"a": "1"}}}));
+        "tags": {"a": "1"}}});
+    let mut module = Module::start_told(&site, &["-P", "watcher"], &format!("{config}\n"));
     let socket = module.registered();
     assert!(socket.ends_with("persist-watcher.sock"), "{socket:?}");
     let mode = std::fs::metadata(&socket).unwrap().permissions().mode();

@@ -126,7 +126,11 @@ async fn an_api_that_is_gone_or_refuses_does_not_disturb_the_agent() {
             agent.log().matches("failed: ").count() >= 2
         })
         .await;
-        assert!(agent.log().contains("connected to the relay"));
+        // On its own way, which may take longer.
+        until("the relay", || {
+            agent.log().contains("connected to the relay")
+        })
+        .await;
         assert!(agent.is_running());
         assert!(!site.run_directory().join("mig-agent.ok").exists());
     }

@@ -1,11 +1,12 @@
 //! What jobs leave behind in the host: nothing. A test program of its own,
 //! because it counts what the whole process holds.
 
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mig_host::{
-    Attendant, Cancel, Ending, Job, Mailbox, ModuleStore, Operation, Pace, ServiceEvent,
-    ServiceJob, StaticModule, StoreOptions,
+    Attendant, Cancel, Document, Ending, Job, Mailbox, ModuleStore, Operation, Outcome, Pace,
+    ServiceEvent, ServiceJob, StaticModule, StoreOptions,
 };
 use mig_plugin_sdk::{
     Failure, Message, Module, PersistentModule, ResultDocument, Service, Session, Start,
@@ -61,6 +62,7 @@ struct Twice {
     mailbox: Mailbox,
     cancel: Cancel,
     lives: usize,
+    asking: Vec<JoinHandle<Outcome<Document>>>,
 }
 
 impl Attendant for Twice {
@@ -71,9 +73,9 @@ impl Attendant for Twice {
                 return self.cancel.cancel();
             }
             let mailbox = self.mailbox.clone();
-            std::thread::spawn(move || {
+            self.asking.push(std::thread::spawn(move || {
                 mailbox.query(&json!({}), Duration::from_secs(60), &Cancel::new())
-            });
+            }));
         }
     }
 
@@ -87,6 +89,7 @@ fn serve_three_times(store: &ModuleStore) {
         mailbox: Mailbox::new().expect("a mailbox"),
         cancel: Cancel::new(),
         lives: 0,
+        asking: Vec::new(),
     };
     let (mailbox, cancel) = (twice.mailbox.clone(), twice.cancel.clone());
     let job = ServiceJob {
@@ -98,6 +101,10 @@ fn serve_three_times(store: &ModuleStore) {
     };
     store.serve(&job, &mailbox, &cancel, &mut twice);
     assert_eq!(twice.lives, 3);
+    // They hold what they asked with.
+    for asking in twice.asking {
+        asking.join().expect("asked");
+    }
 }
 
 /// The libtest harness owns `main`, so the worker is recognised before it.
@@ -156,6 +163,5 @@ fn no_descriptor_and_no_process_stays_behind() {
     let outcome = wrong.run(&job, &ready, &mut |_| {});
     let reason = outcome.reason.expect("a reason");
     assert!(reason.contains("run_worker_if_asked"), "{reason}");
-    // Those who asked may be about to put down what they asked with.
     mig_testkit::wait_until("nothing left", Duration::from_secs(60), || held() == before);
 }

@@ -185,20 +185,29 @@ fn following_ends_at_once_when_the_key_is_refused() {
 
 #[test]
 fn following_a_busy_action_leaves_the_api_time_for_others() {
-    let server = Server::start(|_, number| {
-        let status = if number < 11 { "inflight" } else { "completed" };
-        collection(vec![action(status, number)])
-    });
-    let start = Instant::now();
-    let mut changes = 0;
-    follow::follow(&api(&server), Id(7), |_| {
-        changes += 1;
-        Interest::Continue
-    })
-    .expect("follows");
-    assert_eq!(changes, 12, "no change is missed");
-    // Three of the pauses of 250 ms; without them it takes a few milliseconds.
-    assert!(start.elapsed() > Duration::from_millis(600));
+    let takes = || {
+        let server = Server::start(|_, number| {
+            let status = if number < 11 { "inflight" } else { "completed" };
+            collection(vec![action(status, number)])
+        });
+        let start = Instant::now();
+        let mut changes = 0;
+        follow::follow(&api(&server), Id(7), |_| {
+            changes += 1;
+            Interest::Continue
+        })
+        .expect("follows");
+        assert_eq!(changes, 12, "no change is missed");
+        start.elapsed()
+    };
+    // Three of the pauses of 250 ms; without them it takes a few milliseconds. An API
+    // that itself took so long for an answer is given no pause, which may happen where
+    // the machine is busy, but not each time.
+    let times: Vec<_> = (0..10)
+        .map(|_| takes())
+        .take_while(|time| *time <= Duration::from_millis(600))
+        .collect();
+    assert!(times.len() < 10, "{times:?}");
 }
 
 #[test]

@@ -71,10 +71,6 @@ pub fn run(arguments: &Arguments, words: &[String]) -> Result<u8, ClientError> {
     // Dated and signed only now: the countdown costs no validity.
     sign_with(&mut action, arguments, &key, &terminal)?;
     let launched = launch::post(&api, &action)?;
-    terminal.say(
-        Tone::Progress,
-        &format!("Following action ID {}.", launched.id),
-    );
     let (action, api) = follow(api, &launched, targeted.len() as u64, &mut terminal)?;
     let interrupted = api.is_none();
     let api = api.map_or_else(connect, Ok)?;
@@ -199,8 +195,10 @@ fn follow(
 ) -> Result<(Action, Option<Api>), ClientError> {
     let start = Instant::now();
     let (sender, events) = mpsc::channel();
+    // Before it is said that there is something to interrupt.
     watch_interrupts(sender.clone());
     let id = launched.id;
+    terminal.say(Tone::Progress, &format!("Following action ID {id}."));
     let follower = std::thread::spawn(move || {
         let result = follow::follow(&api, id, |action| {
             match sender.send(Event::Changed(Box::new(action.clone()))) {

@@ -17,6 +17,8 @@ const MAX_VALUE: usize = 1024;
 
 /// Most time for one way to the API.
 const WAY: Duration = Duration::from_secs(5);
+/// Most time for a connection to the metadata service; an answer may take twice that.
+const METADATA: Duration = Duration::from_secs(1);
 
 /// The address the API sees this host under; none when it cannot be asked.
 /// Tried through each proxy, then directly. Whatever is not exactly an address
@@ -26,11 +28,20 @@ pub async fn public_address(
     proxies: &[Proxy],
     authority: Option<&[u8]>,
 ) -> Option<String> {
+    public_address_within(WAY, api, proxies, authority).await
+}
+
+async fn public_address_within(
+    way: Duration,
+    api: &str,
+    proxies: &[Proxy],
+    authority: Option<&[u8]>,
+) -> Option<String> {
     let url = format!("{}/ip", api.trim_end_matches('/'));
     for proxy in ways_to(&url, proxies) {
         let mut ask = Ask::get(&url);
         ask.proxy = proxy.as_ref();
-        ask.total = WAY;
+        ask.total = way;
         ask.extra_ca = authority;
         let answer = match ask.send().await {
             Ok((_, body)) => String::from_utf8(body).unwrap_or_default(),
@@ -58,13 +69,12 @@ pub fn on_aws() -> bool {
 
 /// Metadata of an AWS instance; all empty when any of it cannot be read.
 pub async fn aws() -> Aws {
-    aws_from(AWS).await.unwrap_or_default()
+    aws_from(AWS, METADATA).await.unwrap_or_default()
 }
 
 /// A session token is asked for first: without one the service can be reached
 /// through any program here that fetches addresses for others.
-async fn aws_from(base: &str) -> Option<Aws> {
-    let limit = Duration::from_secs(1);
+async fn aws_from(base: &str, limit: Duration) -> Option<Aws> {
     let token_url = format!("{base}/latest/api/token");
     let mut ask = Ask::get(&token_url);
     ask.method = Method::PUT;
@@ -100,6 +110,9 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+
+    /// Enough also for a machine that stands still for a while.
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     /// Answers each request with what `reply` makes of its head.
     async fn server(reply: impl Fn(&str) -> String + Send + 'static) -> String {
@@ -145,7 +158,7 @@ mod tests {
             )
         })
         .await;
-        let aws = aws_from(&base).await.unwrap();
+        let aws = aws_from(&base, PATIENCE).await.unwrap();
         assert_eq!(
             (aws.instanceid.as_str(), aws.instancetype.as_str()),
             ("i-1", "t3.micro")
@@ -161,17 +174,16 @@ mod tests {
             ok("x")
         })
         .await;
-        assert_eq!(aws_from(&base).await, None);
+        assert_eq!(aws_from(&base, PATIENCE).await, None);
     }
 
     #[tokio::test]
     async fn the_public_address_is_an_address_or_nothing() {
         let base = server(|_| ok("198.51.100.9\n")).await;
-        assert_eq!(
-            public_address(&base, &[], None).await.as_deref(),
-            Some("198.51.100.9")
-        );
+        let asking = public_address_within(PATIENCE, &base, &[], None);
+        assert_eq!(asking.await.as_deref(), Some("198.51.100.9"));
         let base = server(|_| ok("<html>")).await;
-        assert_eq!(public_address(&base, &[], None).await, None);
+        let asking = public_address_within(PATIENCE, &base, &[], None);
+        assert_eq!(asking.await, None);
     }
 }

@@ -12,7 +12,7 @@ use mig_protocol::{Command, Id, Time};
 use crate::agent::Agent;
 use crate::answer;
 use crate::authorise::Refusal;
-use crate::journal::{Arrival, EntryId, Open};
+use crate::journal::{Arrival, EntryId, JournalError, Open};
 
 /// A replay key is remembered this many seconds past its action's expiry.
 const REMEMBER: i64 = 600;
@@ -26,6 +26,9 @@ pub enum Received {
     Answered,
     /// Nothing.
     Nothing,
+    /// Offer it again later: this host's disk does not take it now, and nothing was
+    /// done.
+    NotNow,
 }
 
 /// A command that is journalled and may run.
@@ -99,6 +102,11 @@ impl Agent {
             Ok(Arrival::Replayed) => self.refuse(command, &Refusal::Replayed, now),
             // The same command twice at the same moment.
             Ok(_) => Received::Nothing,
+            // There may be room again before it expires.
+            Err(error @ JournalError::Io { .. }) => {
+                tracing::error!(command = %id, action = %action, "{error}; the command stays with the relay");
+                Received::NotNow
+            }
             Err(error) => self.refuse(command, &Refusal::NotJournalled(error.to_string()), now),
         }
     }

@@ -259,3 +259,32 @@ fn every_action_gets_into_the_history() {
         .collect();
     assert_eq!(verdicts, [true, false]);
 }
+
+#[test]
+fn a_command_that_cannot_be_journalled_is_offered_again_until_it_expires() {
+    let fixture = Fixture::new();
+    let message = fixture.message(7, fixture.signed(&["quick"]));
+    fixture.agent.journal().only_read(true);
+    for _ in 0..2 {
+        let received = fixture.agent.receive(&message);
+        assert!(matches!(received, Received::NotNow), "{received:?}");
+    }
+    fixture.agent.journal().only_read(false);
+    accepted(&fixture, &message);
+    let received = fixture.agent.receive(&message);
+    assert!(matches!(received, Received::Nothing), "{received:?}");
+    assert!(fixture.answers().is_empty());
+
+    // Another one, until it is too late.
+    let mut action = fixture.action(&["quick"]);
+    action.id = Id(6);
+    action.name = "look again".into();
+    let action = fixture.sign(action, &[&fixture.ana]);
+    let message = fixture.message(8, action);
+    fixture.agent.journal().only_read(true);
+    let received = fixture.agent.receive(&message);
+    assert!(matches!(received, Received::NotNow), "{received:?}");
+    fixture.clock.advance(Duration::from_secs(400));
+    let reason = refused(&fixture, &message);
+    assert!(reason.contains("expired at"), "{reason}");
+}

@@ -205,8 +205,14 @@ impl Journal {
         head.id = id.0;
         head.until = until;
         head.key = *key;
+        let before = self.end;
         let span = self.append(&head, command).map_err(|e| self.error(e))?;
-        self.sync().map_err(|e| self.error(e))?;
+        if let Err(error) = self.sync() {
+            // It would be found at the next start, and is offered again.
+            let _ = self.file.set_len(before);
+            self.end = before;
+            return Err(self.error(error));
+        }
         self.next += 1;
         self.keys.insert(*key, number);
         self.entries.insert(
@@ -356,6 +362,13 @@ impl Journal {
                 self.path.display()
             );
         }
+    }
+
+    /// Lets nothing be written any more, or again.
+    #[cfg(test)]
+    pub(crate) fn only_read(&mut self, only: bool) {
+        let opened = OpenOptions::new().read(true).write(!only).open(&self.path);
+        self.file = opened.expect("it was open");
     }
 
     fn head(&self, kind: Kind, entry: u64) -> Head {

@@ -400,7 +400,7 @@ fn a_disk_that_refuses_accepts_no_command_but_loses_no_answer() {
     let mut journal = place.open();
     let entry = accept(&mut journal, 1, 10);
     // Only read from now on, as on a full or read-only disk.
-    journal.file = File::open(place.file()).unwrap();
+    journal.only_read(true);
     let refused = journal.accept(&key(2), Id(20), LATER, NOW, b"command");
     let message = refused.unwrap_err().to_string();
     assert!(

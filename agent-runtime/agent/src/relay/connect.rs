@@ -2,7 +2,7 @@
 //! agent's queue.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use lapin::options::{
 use lapin::protocol::AMQPSoftError;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties, Consumer, ErrorKind};
+use mig_reach::Begin;
 use nix::sys::socket::{Shutdown, shutdown};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::RelayError;
@@ -22,7 +22,7 @@ use super::endpoint::{Endpoint, place};
 use super::stream::{RelayStream, adapt, runtime};
 use crate::proxy::{Proxy, open_tunnel};
 
-/// Time for a TCP connection.
+/// Time for a TCP connection to one address.
 const TCP: Duration = Duration::from_secs(5);
 /// Time for the TLS handshake.
 const TLS: Duration = Duration::from_secs(10);
@@ -43,6 +43,8 @@ pub(super) struct Link {
     pub consumer: Consumer,
     /// The proxy it goes through.
     pub proxy: Option<String>,
+    /// What it is made of in the end.
+    pub socket: Socket,
 }
 
 /// The agent's queue on the relay.
@@ -75,7 +77,7 @@ pub(super) async fn open_any<'a>(
     relays: &'a [Endpoint],
     queue: &Queue,
 ) -> Result<(&'a Endpoint, Link), RelayError> {
-    let random = getrandom::u32().map_or(0, |number| number as usize);
+    let random = random() as usize;
     let (before, after) = relays.split_at(random % relays.len().max(1));
     let mut failures = Vec::new();
     for endpoint in after.iter().chain(before) {
@@ -120,12 +122,14 @@ async fn open_through(
         place: first.to_owned(),
         source,
     };
-    let mut stream = within(TCP, TcpStream::connect(first))
+    // A name may have several addresses, which are shared as a list is.
+    let mut stream = mig_reach::connect(first, Begin::At(random()), TCP)
         .await
         .map_err(reach)?;
     stream.set_nodelay(true).map_err(reach)?;
     let handle = stream.as_fd().try_clone_to_owned().map_err(reach)?;
-    let mut guard = HandshakeGuard(Some(handle));
+    // Cut if the connection is not ready in time as well.
+    let socket = Socket(handle);
     if let Some(proxy) = proxy {
         open_tunnel(&mut stream, proxy, &target).await?;
     }
@@ -164,20 +168,18 @@ async fn open_through(
                 .await?;
         }
         let consumer = prepare(&channel, queue).await?;
-        Ok::<_, RelayError>(Link {
+        Ok::<_, RelayError>((connection, channel, answers, consumer))
+    })
+    .await;
+    match opened {
+        Ok(Ok((connection, channel, answers, consumer))) => Ok(Link {
             connection,
             channel,
             answers,
             consumer,
             proxy: proxy.map(Proxy::to_string),
-        })
-    })
-    .await;
-    match opened {
-        Ok(Ok(link)) => {
-            guard.0 = None;
-            Ok(link)
-        }
+            socket,
+        }),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(RelayError::Silent { place: target }),
     }
@@ -228,21 +230,68 @@ async fn prepare(channel: &Channel, queue: &Queue) -> Result<Consumer, RelayErro
     Ok(consumer)
 }
 
-/// Cuts the connection if it is not ready in time: the library would wait for a
-/// silent relay for ever.
-struct HandshakeGuard(Option<OwnedFd>);
+/// The socket under a connection, cut when this value goes. The library would wait
+/// for ever for a relay that does not greet, and for one that does not answer a
+/// goodbye as long as the kernel tries to deliver that, without a look at heartbeats.
+pub(super) struct Socket(OwnedFd);
 
-impl Drop for HandshakeGuard {
+impl Drop for Socket {
     fn drop(&mut self) {
-        if let Some(socket) = &self.0 {
-            use std::os::fd::AsRawFd;
-            let _ = shutdown(socket.as_raw_fd(), Shutdown::Both);
-        }
+        // It may be gone already.
+        let _ = shutdown(self.0.as_raw_fd(), Shutdown::Both);
     }
+}
+
+/// Differs between agents that start together.
+fn random() -> u32 {
+    getrandom::u32().unwrap_or(0)
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     tokio::time::timeout(limit, work)
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both the relay and a proxy may be names with several addresses.
+    #[tokio::test]
+    async fn a_silent_address_of_a_name_is_passed_over() {
+        if !mig_testkit::own_mounts() {
+            return;
+        }
+        let port = mig_testkit::free_port();
+        let _silent = mig_testkit::Silent::listen_at(([127, 0, 0, 2], port).into());
+        mig_testkit::name(&[
+            ("relay.test", [127, 0, 0, 2]),
+            ("relay.test", [127, 0, 0, 1]),
+        ]);
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port))
+            .await
+            .unwrap();
+        // Hangs up on everybody, which is another failure than never to answer.
+        let hanging_up = async { while listener.accept().await.is_ok() {} };
+        let endpoint =
+            Endpoint::new(&format!("amqp://relay.test:{port}/mig"), None, &[], 300).unwrap();
+        let proxy = Proxy::parse(&format!("relay.test:{port}")).unwrap();
+        let queue = Queue {
+            name: "mig.agt.linux.x".into(),
+            quorum: false,
+        };
+        let opening = (0..24)
+            .map(|number| open_through(&endpoint, (number % 2 == 0).then_some(&proxy), &queue));
+        let outcomes = tokio::select! {
+            () = hanging_up => unreachable!("it listens for ever"),
+            outcomes = futures_util::future::join_all(opening) => outcomes,
+        };
+        for outcome in outcomes {
+            let error = outcome.err().expect("it hung up");
+            let unanswered = matches!(&error, RelayError::Network { source, .. }
+                if source.kind() == io::ErrorKind::TimedOut);
+            assert!(!unanswered, "{error}");
+        }
+    }
 }

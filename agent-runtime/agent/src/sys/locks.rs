@@ -1,7 +1,36 @@
-//! Who holds a lock on a file, without touching the lock: trying it would keep
-//! out, for that moment, whoever wants it.
+//! Locks on files: taking one, and who holds one without touching it, since trying it
+//! would keep out, for that moment, whoever wants it.
 
+use std::fs::{File, TryLockError};
 use std::io;
+use std::time::Duration;
+
+/// How often a lock is tried, and the pause between.
+const TRIES: usize = 40;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Takes an exclusive lock. A process that was killed while it started another one has
+/// left the lock to that for the moment until it is executed: so it is tried for about
+/// two seconds.
+///
+/// # Errors
+/// Somebody keeps it, or it cannot be taken.
+pub fn lock(file: &File) -> Result<(), TryLockError> {
+    patiently(PAUSE, || file.try_lock())
+}
+
+fn patiently(
+    pause: Duration,
+    mut attempt: impl FnMut() -> Result<(), TryLockError>,
+) -> Result<(), TryLockError> {
+    for _ in 1..TRIES {
+        match attempt() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(pause),
+            done => return done,
+        }
+    }
+    attempt()
+}
 
 /// Whether the process `pid` holds an exclusive lock of the kind flock(2) on the
 /// file with this inode, as /proc/locks of this process id namespace says.
@@ -42,6 +71,18 @@ mod tests {
         ] {
             assert_eq!(is_held(line, 708, 1449), held, "{line}");
         }
+    }
+
+    #[test]
+    fn a_lock_that_is_soon_free_is_taken_and_one_that_is_kept_is_not() {
+        let mut held = [true, true, false].into_iter();
+        let attempt = || match held.next() {
+            Some(true) => Err(TryLockError::WouldBlock),
+            _ => Ok(()),
+        };
+        assert!(patiently(Duration::ZERO, attempt).is_ok());
+        let kept = patiently(Duration::ZERO, || Err(TryLockError::WouldBlock));
+        assert!(matches!(kept, Err(TryLockError::WouldBlock)));
     }
 
     #[test]

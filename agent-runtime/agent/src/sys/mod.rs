@@ -11,7 +11,7 @@ pub use linux::{
     output_within, return_memory, silence_standard_streams, started_by_init,
 };
 #[cfg(target_os = "linux")]
-pub use locks::holds_lock;
+pub use locks::{holds_lock, lock};
 
 /// Go's name of this operating system, as agents have always reported it.
 pub fn os() -> &'static str {

@@ -17,6 +17,7 @@ use site::until;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_running_module_answers_several_actions_at_once() {
     let (mut setup, agent) = Setup::watching("").await;
+    let before = setup.row("watcher", "pid");
     setup.site.configure_module(
         "watcher",
         "[WATCHER]\ninterval = 7\npath = /a\nPath = /b ; two\nmode = eager\n",
@@ -24,6 +25,12 @@ async fn a_running_module_answers_several_actions_at_once() {
     agent.look_again();
     until("the new configuration", || {
         agent.log().contains("module watcher is started again")
+    })
+    .await;
+    // That is said before the first one has ended.
+    until("the next worker", || {
+        let pid = setup.row("watcher", "pid");
+        pid.is_some() && pid != before
     })
     .await;
     setup
@@ -49,7 +56,7 @@ async fn a_running_module_answers_several_actions_at_once() {
         json!({"Watcher": {"Interval": 7, "Path": ["/a", "/b"], "mode": "eager"}})
     );
     assert_eq!(result.elements["tags"], json!({"operator": "it"}));
-    assert_eq!(setup.site.further_answers(), 0);
+    assert_eq!(setup.site.further_answers().await, 0);
     std::fs::write(one, "").unwrap();
     assert_eq!(
         setup.site.answer(1).await.results()[0].elements["text"],
@@ -83,11 +90,18 @@ async fn a_query_that_takes_too_long_is_a_timeout_and_costs_the_module_nothing()
         .ask(1, "watcher", json!({"order": "wait", "until": never}))
         .await;
     assert_eq!(answer.status, CommandStatus::Timeout, "{}", errors(&answer));
-    let answer = setup.ask(2, "watcher", json!({"order": "say"})).await;
-    assert_eq!(answer.status, CommandStatus::Success, "{}", errors(&answer));
+    // On a busy machine a second may be too little for any answer.
+    for id in 2.. {
+        let answer = setup.ask(id, "watcher", json!({"order": "say"})).await;
+        if answer.status == CommandStatus::Success {
+            break;
+        }
+        assert_eq!(answer.status, CommandStatus::Timeout, "{}", errors(&answer));
+        assert!(id < 30, "it answers nothing any more");
+    }
     assert_eq!(setup.pid("watcher"), pid);
     // And parameters are held against the manifest, as ever.
-    let answer = setup.ask(3, "watcher", json!({"order": 7})).await;
+    let answer = setup.ask(99, "watcher", json!({"order": 7})).await;
     assert_eq!(answer.status, CommandStatus::Failed);
     assert!(errors(&answer).contains("order"), "{}", errors(&answer));
 }
@@ -106,7 +120,8 @@ async fn a_module_without_its_file_does_not_run_and_one_with_a_broken_file_says_
     let watcher = setup.page_with("watcher", "misconfigured").await;
     let place = "watcher.cfg: line 4: `mode`: ";
     assert!(watcher.contains(place), "{watcher}");
-    assert!(agent.log().contains(place), "{}", agent.log());
+    // The log says it after the page does.
+    until("the place in the log", || agent.log().contains(place)).await;
     let keeper = setup.page_with("keeper", "misconfigured").await;
     assert!(
         keeper.contains("keeper.cfg: line 1: unknown section [keeper]"),
@@ -234,11 +249,9 @@ async fn heartbeats_tell_of_modules_that_fail() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_module_that_crashes_or_hangs_is_started_again_and_shown() {
     let (mut setup, agent) = Setup::watching("").await;
-    let part = setup.part("watcher");
-    assert!(
-        part.contains("&lt;b&gt;at work") && !part.contains("<b>"),
-        "{part}"
-    );
+    // What it reports may come after it runs.
+    let part = setup.page_with("watcher", "&lt;b&gt;at work").await;
+    assert!(!part.contains("<b>"), "{part}");
     let first = setup.pid("watcher");
     let answer = setup.ask(1, "watcher", json!({"order": "crash"})).await;
     assert_eq!(answer.status, CommandStatus::Failed);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Site;
 
 impl Site {
-    /// An action with one operation, valid for five minutes, not signed.
+    /// An action with one operation, valid for an hour, not signed.
     pub fn action(&mut self, module: &str, parameters: Value) -> Action {
         self.next_name += 1;
         let now = Time::now();
@@ -18,7 +18,7 @@ impl Site {
             name: format!("action {}", self.next_name),
             target: "status='online'".into(),
             validfrom: now - Duration::from_secs(60),
-            expireafter: now + Duration::from_secs(300),
+            expireafter: now + Duration::from_secs(3600),
             operations: Some(vec![Operation {
                 module: module.into(),
                 parameters,

@@ -28,8 +28,9 @@ pub use relay::Authority;
 pub use running::Running;
 use scheduler::Scheduler;
 
-/// Most time anything in a test may take.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+/// Most time anything in a test may take. Agents pause for up to a minute between
+/// attempts, and notice after half a minute that a module hangs.
+pub const DEADLINE: Duration = Duration::from_secs(180);
 
 pub struct Site {
     directory: tempfile::TempDir,
@@ -70,7 +71,9 @@ impl Site {
         let mut site = Self {
             directory,
             relay: None,
-            address: ([127, 0, 0, 1], 0).into(),
+            // Of the relay, which some tests stop and start again: one of the ports that
+            // the system gives away could be somebody else's by then.
+            address: ([127, 0, 0, 1], mig_testkit::free_port()).into(),
             tls_port: None,
             max_message: None,
             certificate_accounts: Vec::new(),

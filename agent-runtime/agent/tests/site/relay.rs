@@ -1,11 +1,12 @@
 //! The site's relay, and certificates for TLS with it.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use mig_relay::{External, Listener, Password, Relay, RelayConfig, TlsFiles, User, topology};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
-use super::Site;
+use super::{DEADLINE, Site};
 
 /// A certificate authority.
 pub struct Authority {
@@ -45,6 +46,8 @@ impl Site {
     pub async fn start_relay_with(&mut self, tls: Option<&Authority>) {
         let mut config = RelayConfig::new(self.path("relay.db"));
         config.listeners.push(Listener::Plain(self.address));
+        // Who waits for the answer to a login that was dropped waits for ever.
+        config.limits.login_timeout = DEADLINE;
         if let Some(limit) = self.max_message {
             config.limits.max_message_bytes = limit;
         }
@@ -84,7 +87,16 @@ impl Site {
                 permissions: topology::agent_permissions(),
             });
         }
-        let relay = Relay::start(config).await.unwrap();
+        // The port of one that was stopped is not free while a program that another test
+        // starts has a copy of its socket, which is until that is executed.
+        let end = Instant::now() + DEADLINE;
+        let relay = loop {
+            match Relay::start(config.clone()).await {
+                Ok(relay) => break relay,
+                Err(error) => assert!(Instant::now() < end, "no relay: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
         self.address = relay.addresses()[0];
         self.tls_port = relay.addresses().get(1).map(SocketAddr::port);
         self.relay = Some(relay);

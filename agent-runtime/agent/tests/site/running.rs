@@ -89,16 +89,15 @@ impl Site {
     pub fn start(&mut self, program: &Path, words: &[&str]) -> Running {
         self.next_name += 1;
         let log = self.path(&format!("agent-{}.log", self.next_name));
-        let child = Command::new(program)
-            .args(["-f", "-c"])
+        let mut call = Command::new(program);
+        call.args(["-f", "-c"])
             .arg(self.configuration())
             .args(words)
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
+            .stderr(std::fs::File::create(&log).unwrap());
+        let child = mig_testkit::spawn(&mut call).unwrap();
         Running { child, log }
     }
 }

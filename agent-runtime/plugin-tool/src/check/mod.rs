@@ -9,9 +9,12 @@ use crate::arguments::Check;
 use crate::error::Error;
 use crate::files;
 use mig_host::inspect::{MAX_PLUGIN_BYTES, inspect};
-use mig_host::{Cancel, Diagnosis, Ending, Job, ModuleStore, Operation, Outcome, StoreOptions};
+use mig_host::{
+    Cancel, Diagnosis, Ending, Job, ModuleStore, Operation, Outcome, Progress, StoreOptions,
+};
 use mig_plugin_payload::Manifest;
 use serde_json::Value;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 /// What came of one promise.
@@ -138,7 +141,8 @@ impl Subject {
 
     /// Runs one operation to its end.
     pub fn call(&self, operation: Operation, input: Value) -> Outcome {
-        self.job(operation, input, &Cancel::new())
+        let job = self.described(operation, input);
+        self.store.run(&job, &Cancel::new(), &mut |_| {})
     }
 
     /// Runs with room for so many bytes of output.
@@ -154,19 +158,28 @@ impl Subject {
         self.store.diagnose(&job, &Cancel::new())
     }
 
-    /// Starts a run and cancels it after `delay`.
+    /// Starts a run and cancels it when its worker has been at work for `delay`.
     pub fn cancelled(&self, input: Value, delay: Duration) -> Tried {
         let cancel = Cancel::new();
         let switch = cancel.clone();
+        let (tell, heard) = channel();
         let thread = std::thread::spawn(move || {
-            std::thread::park_timeout(delay);
+            // It says that its guards stand, and then loads the module.
+            if heard.recv().is_ok() {
+                let _over_sooner = heard.recv_timeout(delay);
+            }
             let at = Instant::now();
             switch.cancel();
             at
         });
-        let outcome = self.job(Operation::Run, input, &cancel);
+        let job = self.described(Operation::Run, input);
+        let outcome = self.store.run(&job, &cancel, &mut |progress| {
+            if let Progress::Sandbox(_) = progress {
+                let _waiting = tell.send(());
+            }
+        });
         let end = Instant::now();
-        thread.thread().unpark();
+        drop(tell);
         let cancelled_for = thread
             .join()
             .ok()
@@ -175,11 +188,6 @@ impl Subject {
             outcome,
             cancelled_for,
         }
-    }
-
-    fn job(&self, operation: Operation, input: Value, cancel: &Cancel) -> Outcome {
-        let job = self.described(operation, input);
-        self.store.run(&job, cancel, &mut |_| {})
     }
 
     fn described(&self, operation: Operation, input: Value) -> Job<'_> {

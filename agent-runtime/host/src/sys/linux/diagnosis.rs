@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 /// System calls that the filter refused, a bit each.
 static REFUSED: [AtomicU64; 16] = [const { AtomicU64::new(0) }; 16];
 
-/// How long ended threads may take to be gone.
-const SETTLE: Duration = Duration::from_millis(300);
+/// How long ended threads may take to be gone, also on a busy machine.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// Counts of the calling process.
 pub(crate) struct Counts {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::plugin::Source;
 use super::served::{Served, Setting, ends_in};
+use crate::setup::PATIENCE;
 
 #[test]
 fn alerts_arrive_in_order_and_byte_for_byte() {
@@ -99,6 +100,8 @@ fn without_room_the_module_waits_and_still_answers() {
     served.seen().room = Some(5000);
     served.mailbox.wake();
     served.alerts(5000);
+    // And more than that, which is left at the end.
+    mig_testkit::wait_until("one too many", PATIENCE, || raised() > 5000);
     let seen = served.stop();
     assert_eq!(ends_in(&seen).len(), 1, "nobody was ended for it");
     let dropped = seen.events.iter().find_map(|event| match event {
@@ -142,7 +145,8 @@ fn waiting_for_room_is_no_missing_sign_of_life() {
         turn: "while (turn == 1 && !alert(\"again and again\")) continue;",
         ..Source::default()
     };
-    let life = std::time::Duration::from_secs(2);
+    // Until it waits for room it has to show signs, also on a busy machine.
+    let life = std::time::Duration::from_secs(20);
     let setting = Setting {
         room: Some(0),
         pace: mig_host::Pace {
@@ -161,9 +165,10 @@ fn waiting_for_room_is_no_missing_sign_of_life() {
         .query(&json!({}), life * 2, &mig_host::Cancel::new());
     // It answers this one, and then raises alerts for ever.
     assert!(asked.answer.flag("success"), "{:?}", asked.reason);
+    let longer = life + std::time::Duration::from_secs(2);
     let late = served
         .mailbox
-        .query(&json!({}), life * 2, &mig_host::Cancel::new());
+        .query(&json!({}), longer, &mig_host::Cancel::new());
     assert_eq!(late.ending, mig_host::Ending::Timeout);
     let seen = served.stop();
     let ends = ends_in(&seen);

@@ -154,7 +154,8 @@ fn a_module_that_never_asks_for_messages_is_killed_and_started_again() {
 /// With nothing to say, and with a life that is shorter than the test.
 #[test]
 fn a_quiet_module_that_waits_for_messages_lives_on() {
-    for (patience, turn) in [
+    // Side by side: each takes longer than a busy machine stands still.
+    let both = [
         ("-1", ""),
         // A module that waits for others as well.
         (
@@ -162,13 +163,14 @@ fn a_quiet_module_that_waits_for_messages_lives_on() {
             "if (!came) { struct pollfd fd = {service->descriptor(service->context), POLLIN, 0};
               poll(&fd, 1, -1); }",
         ),
-    ] {
+    ];
+    let lives_on = |(patience, turn)| {
         let source = Source {
             patience,
             turn,
             ..Source::default()
         };
-        let life = Duration::from_secs(3);
+        let life = Duration::from_secs(20);
         let setting = Setting {
             pace: Pace { life, ..PACE },
             ..Setting::default()
@@ -184,15 +186,22 @@ fn a_quiet_module_that_waits_for_messages_lives_on() {
         }
         let seen = served.stop();
         assert_eq!(ends_in(&seen).len(), 1, "{:?}", seen.events);
-    }
+    };
+    std::thread::scope(|scope| {
+        for one in both {
+            scope.spawn(move || lives_on(one));
+        }
+    });
 }
 
 #[test]
 fn a_cancel_lets_the_module_clean_up() {
     for begin in [
         "",
-        // It waits for something else.
-        "notice(MIG_NOTICE_READY, 0, \"\", 0); pause(); alert(\"cleaned up\"); return MIG_CODE_CANCELLED;",
+        // It waits for something else, and lets the signal in while it waits only.
+        "sigset_t term, before; sigemptyset(&term); sigaddset(&term, SIGTERM);
+         sigprocmask(SIG_BLOCK, &term, &before); notice(MIG_NOTICE_READY, 0, \"\", 0);
+         ppoll(0, 0, 0, &before); alert(\"cleaned up\"); return MIG_CODE_CANCELLED;",
         "notice(MIG_NOTICE_READY, 0, \"\", 0); while (!host->cancelled(host->context)) usleep(1000);
          alert(\"cleaned up\"); return MIG_CODE_OK;",
     ] {
