@@ -2,7 +2,7 @@
 //! check has passed.
 
 use crate::identity::{self, Finding};
-use crate::process::{Program, Relation, Status, numbers, relation};
+use crate::process::{Program, Relation, Status, numbers, relation, runs_for_the_agent};
 use crate::removal;
 use crate::sys::{FileIdentity, ProcessHandle, reason};
 use std::io;
@@ -76,6 +76,9 @@ pub enum Refusal {
     /// Something the agent runs for.
     #[error("the agent that runs this module is its descendant")]
     Ancestor,
+    /// A worker of the agent, which is the same program.
+    #[error("it runs for the agent that runs this module")]
+    Descendant,
     /// There is no such process.
     #[error("there is no such process")]
     Absent,
@@ -156,6 +159,7 @@ pub fn carry_out(pid: i32, version: &str, cancelled: &dyn Fn() -> bool) -> Resul
     let handle = order.take_hold()?;
     let program = order.program(&handle)?;
     order.insist_on_agent(&program, version)?;
+    order.spare_descendants()?;
     // Before the kill: the own parent may go meanwhile and take a name along.
     let own = own_programs();
     order.kill(&handle, &program)?;
@@ -231,6 +235,15 @@ impl Order<'_> {
             Some(Relation::Parent) => Err(self.refuse(Refusal::RunningAgent)),
             Some(Relation::Ancestor) => Err(self.refuse(Refusal::Ancestor)),
         }
+    }
+
+    /// Workers are what their agent is, so nothing else tells them from another one.
+    /// The handle sees to it that the number still means what was examined.
+    fn spare_descendants(&self) -> Result<(), Error> {
+        if runs_for_the_agent(self.pid) {
+            return Err(self.refuse(Refusal::Descendant));
+        }
+        Ok(())
     }
 
     fn take_hold(&self) -> Result<ProcessHandle, Error> {

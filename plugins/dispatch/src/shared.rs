@@ -135,6 +135,9 @@ impl Shared {
     /// Tells the host how things stand, if that has changed; not too often,
     /// unless it is now or never.
     pub fn report(&self, service: &Service<'_>, now: bool) {
+        // From before the look at the buffer on: the other thread must not tell
+        // what is newer in between, which this would hide.
+        let mut talk = self.talk();
         let (progress, stored, waiting, bytes) = {
             let spool = self.spool();
             (
@@ -144,7 +147,6 @@ impl Shared {
                 spool.waiting_bytes(),
             )
         };
-        let mut talk = self.talk();
         let status = Status {
             received: talk.received,
             duplicates: talk.duplicates,

@@ -53,7 +53,7 @@ fn never_asked(socket: &UdpSocket) -> bool {
 fn server() -> (Server, JoinHandle<()>) {
     let (server, socket) = socket();
     socket
-        .set_read_timeout(Some(Duration::from_secs(20)))
+        .set_read_timeout(Some(Duration::from_secs(60)))
         .expect("a timeout");
     let thread = std::thread::spawn(move || {
         let mut packet = [0; 48];

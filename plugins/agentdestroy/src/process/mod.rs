@@ -5,6 +5,6 @@ pub mod numbers;
 mod program;
 mod status;
 
-pub use family::{Relation, relation};
+pub use family::{Relation, relation, runs_for_the_agent};
 pub use program::{Program, also_running};
 pub use status::Status;

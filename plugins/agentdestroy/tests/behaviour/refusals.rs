@@ -73,7 +73,7 @@ fn a_program_that_is_no_agent_is_spared() {
     let mut sleeper = Sleeper::new();
     let pid = sleeper.0.id();
     // Until the child has become another program it is this test.
-    mig_testkit::wait_until("sleep runs", Duration::from_secs(10), || {
+    mig_testkit::wait_until("sleep runs", Duration::from_secs(60), || {
         std::fs::read_link(format!("/proc/{pid}/exe"))
             .is_ok_and(|path| Some(path) != std::env::current_exe().ok())
     });
@@ -91,7 +91,7 @@ fn a_process_that_ended_is_not_taken_for_another() {
     let pid = sleeper.0.id();
     sleeper.0.kill().expect("a signal");
     // Dead, and nobody has asked how: the number still stands for it.
-    mig_testkit::wait_until("the end", Duration::from_secs(10), || {
+    mig_testkit::wait_until("the end", Duration::from_secs(60), || {
         std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|line| line.contains(") Z "))
     });
     let answer = destroy(pid);

@@ -22,18 +22,22 @@ fn a_program_run_and_a_watched_file_written_are_alerts_in_order() {
         &json!({"includeraw": true}),
     );
     service.log_with("rule 2 is left out: there is no ");
-    let status = Command::new("/bin/sh")
+    let mut shell = Command::new("/bin/sh")
         .args(["-c", "echo after >> \"$0\""])
         .arg(&watched)
-        .status()
+        .spawn()
         .expect("a shell");
-    assert!(status.success());
+    assert!(shell.wait().expect("its end").success());
+    // Other tests of this program start programs at the same time.
+    let shell = shell.id().to_string();
     let look = |key: &str| -> Option<(usize, Value)> {
         let alerts = service.alerts(0);
         let mut events = alerts.iter().map(|alert| event(alert)).enumerate();
         // A change of the rules names the key as well.
-        events
-            .find(|(_, event)| event["Data"]["key"] == key && event["Data"]["syscall"].is_string())
+        events.find(|(_, event)| {
+            let data = &event["Data"];
+            data["key"] == key && data["syscall"].is_string() && data["pid"] == *shell
+        })
     };
     let find = |key: &str| -> (usize, Value) {
         mig_testkit::wait_until(key, PATIENCE, || look(key).is_some());

@@ -71,7 +71,7 @@ impl Server {
         Self::build(0, script, Box::new(|_| ok()), None)
     }
 
-    /// Takes everything, on a port that was in use before.
+    /// Takes everything, on a port that was in use before or will be again.
     pub fn again_at(port: u16) -> Self {
         Self::build(port, Vec::new(), Box::new(|_| ok()), None)
     }

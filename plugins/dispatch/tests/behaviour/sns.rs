@@ -165,21 +165,27 @@ fn region_account_and_keys_come_from_the_instance() {
         json!({"snsendpoint": topic.url().replace("/alerts", "/"),
         "awsmetadata": metadata.url().replace("/alerts", "")}),
     );
-    for number in 0..3 {
+    service.alert("audit", "0");
+    let first = settled(&service, 1);
+    // One attempt is six questions. On a busy machine they may take longer than
+    // the module waits for, which is short: then it makes another attempt.
+    let attempts = 1 + first["retried"].as_u64().unwrap();
+    assert!(metadata.requests(6).len() as u64 <= 6 * attempts);
+    // Keys and place are asked for once: nobody can answer any more.
+    drop(metadata);
+    for number in 1..3 {
         service.alert("audit", &number.to_string());
     }
     let after = settled(&service, 3);
     assert_eq!(
         (&after["delivered"], &after["retried"]),
-        (&json!(3), &json!(0))
+        (&json!(3), &first["retried"])
     );
     let request = topic.taken(3).remove(2);
     assert_eq!(
         field(&request, "TopicArn"),
         "arn:aws:sns:us-east-1:210987654321:alerts"
     );
-    // Keys and place are asked for once.
-    assert_eq!(metadata.requests(6).len(), 6);
 }
 
 #[test]

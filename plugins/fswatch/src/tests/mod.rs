@@ -50,8 +50,15 @@ impl Place {
         std::fs::create_dir_all(self.path(name)).expect("a directory");
     }
 
-    /// Watches these paths without delay or suppression.
+    /// Watches these paths without delay or suppression. However long the test
+    /// takes, the profile is not looked at again.
     fn watch(&self, paths: &[&str]) -> FakeService {
+        self.watch_with(paths, json!({"delay": 0, "suppress": 0, "lookout": 3600}))
+    }
+
+    /// The same, with looks at the profile: for what is missing every second, for
+    /// the rest every twelve.
+    fn watch_and_look(&self, paths: &[&str]) -> FakeService {
         self.watch_with(paths, json!({"delay": 0, "suppress": 0, "lookout": 1}))
     }
 

@@ -32,7 +32,7 @@ fn a_single_file_is_watched_and_its_neighbours_are_not() {
 fn missing_paths_are_waited_for_and_said_once() {
     let place = Place::new();
     place.make("there");
-    let module = place.watch(&["later", "there", "file"]);
+    let module = place.watch_and_look(&["later", "there", "file"]);
     let status = module.status_with(|status| status["missing"] == 2);
     assert_eq!(status["directories"], 1);
     // The others are watched meanwhile.
@@ -59,7 +59,7 @@ fn a_directory_that_goes_and_comes_back_is_compared() {
     place.make("watched");
     place.write("watched/x", "one");
     place.write("watched/y", "same");
-    let module = place.watch(&["recursive:watched"]);
+    let module = place.watch_and_look(&["recursive:watched"]);
     std::fs::rename(place.path("watched"), place.path("away")).expect("moved");
     module.alert_with(&place.removed("watched"));
     module.status_with(|status| status["missing"] == 1);

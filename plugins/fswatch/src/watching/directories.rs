@@ -32,6 +32,7 @@ impl Watcher<'_> {
                 "{} is not watched: the kernel makes up what is in it",
                 shown(path)
             ));
+            self.refused.remove(path);
             return Ok(None);
         }
         let mut watch = self.inotify.watch(path, follow);
@@ -111,14 +112,16 @@ impl Watcher<'_> {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
         ) {
             // Gone again; the events of its parent say so.
+            self.refused.remove(path);
             return;
         }
+        self.full &= !self.refused.is_empty();
         if self.refused.insert(path.to_owned(), reach).is_some() {
             return;
         }
-        let first = self.refused.len() == 1;
         match sys::out_of_watches(error) {
-            true if first => {
+            true if !self.full => {
+                self.full = true;
                 let limit = std::fs::read_to_string(LIMIT).unwrap_or_default();
                 self.service.session().warning(&format!(
                     "{} and maybe more is not watched: the system has no watch left; raise {SYSCTL}, which is {}",

@@ -67,6 +67,8 @@ pub struct Watcher<'a> {
     past: BTreeMap<PathBuf, Past>,
     /// Directories that the kernel has no watch for, with their reach.
     refused: BTreeMap<PathBuf, Reach>,
+    /// It was said that the system has no watch left.
+    full: bool,
     /// Directories to list.
     scans: VecDeque<Id>,
     /// Files to hash now.
@@ -113,6 +115,7 @@ impl<'a> Watcher<'a> {
             by_path: BTreeMap::new(),
             past,
             refused: BTreeMap::new(),
+            full: false,
             scans: VecDeque::new(),
             queue: VecDeque::new(),
             listed_last: false,

@@ -61,8 +61,11 @@ impl Watcher<'_> {
             }
         }
         if seldom {
-            for (path, reach) in std::mem::take(&mut self.refused) {
-                self.watch(&path, false, reach, false)?;
+            // They stay refused meanwhile: it was said, and is not said again.
+            for (path, reach) in self.refused.clone() {
+                if self.watch(&path, false, reach, false)?.is_some() {
+                    self.refused.remove(&path);
+                }
             }
         }
         let missing = |entry: &Entry| matches!(entry.state, State::Missing { .. });

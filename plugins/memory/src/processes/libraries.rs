@@ -1,8 +1,9 @@
 //! The files that a process has mapped, by all their names.
 
 use super::elf;
-use super::maps::{Mapping, Maps};
+use super::maps::{Backing, Mapping, Maps};
 use super::name::{DELETED, Name};
+use crate::scan::Pagemap;
 use crate::sys::{Memory, ProcessDirectory};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -26,6 +27,7 @@ pub fn visit(
     // Checksums instead of paths: of a process with very many files only these
     // are kept.
     let mut seen = HashSet::new();
+    let mut pagemap = None;
     for mapping in Maps::new(process.file("maps")?) {
         let mapping = mapping?;
         if mapping.file().is_none() {
@@ -35,7 +37,8 @@ pub fn visit(
         if name.mapped.as_ref() == Some(&path) {
             continue;
         }
-        let image = mapping.offset == 0 && mapping.readable;
+        let backing = mapping.backing();
+        let image = mapping.offset == 0 && mapping.readable && backing != Backing::Device;
         if seen.insert(key(&mapping, false)) {
             let undeleted = path.strip_suffix(DELETED);
             if judge(&path) || undeleted.is_some_and(&mut judge) {
@@ -44,6 +47,10 @@ pub fn visit(
         }
         if image && seen.insert(key(&mapping, true)) {
             let mut pages = Pages::new(memory);
+            if backing == Backing::SharedObject {
+                let open = || Pagemap::open(process, crate::sys::page_size());
+                pages.pagemap = pagemap.get_or_insert_with(open).as_ref();
+            }
             let mut read = |address: u64, into: &mut [u8]| pages.read(address, into);
             if elf::soname(&mut read, mapping.start).is_some_and(|name| judge(&name)) {
                 return Ok(());
@@ -56,6 +63,9 @@ pub fn visit(
 /// Small pieces of memory, read page by page.
 struct Pages<'m> {
     memory: Option<&'m Memory>,
+    /// Of shared memory, of which only what exists is read: the rest would come
+    /// into being.
+    pagemap: Option<&'m Pagemap>,
     start: Option<u64>,
     page: [u8; PAGE],
 }
@@ -64,6 +74,7 @@ impl<'m> Pages<'m> {
     fn new(memory: Option<&'m Memory>) -> Self {
         Self {
             memory,
+            pagemap: None,
             start: None,
             page: [0; PAGE],
         }
@@ -74,6 +85,10 @@ impl<'m> Pages<'m> {
             let start = address & !(PAGE as u64 - 1);
             if self.start != Some(start) {
                 self.start = None;
+                let exists = self.pagemap.and_then(|pagemap| pagemap.exists(start));
+                if exists == Some(false) {
+                    return None;
+                }
                 let count = self.memory?.read(start, &mut self.page).ok()?;
                 self.start = (count == PAGE).then_some(start);
                 self.start?;

@@ -9,6 +9,7 @@ mod walk;
 use crate::plan::Plan;
 use crate::processes::{self, family};
 use crate::results::{Find, Losses};
+pub use pagemap::Pagemap;
 use process::Worker;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -29,6 +29,14 @@ impl Pagemap {
         })
     }
 
+    /// Whether the page at an address exists; `None` when there is no answer.
+    pub fn exists(&self, address: u64) -> Option<bool> {
+        let mut entry = [0; 8];
+        let place = address / self.page * 8;
+        self.file.read_exact_at(&mut entry, place).ok()?;
+        Some(u64::from_ne_bytes(entry) & EXISTS != 0)
+    }
+
     /// Splits the beginning of a range, which starts and ends with a page, into
     /// parts that exist and parts that do not. Gaps up to `smallest` bytes count
     /// as existing. Returns where it stopped; `None` when there is no answer.

@@ -107,8 +107,10 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Bytes that are nowhere else, from a number: letters and digits only.
+/// Bytes that are nowhere else, from a number: letters and digits only. Nor are
+/// they in processes of the same test that runs a second time on this machine.
 pub fn mark(number: u64) -> String {
+    let number = number ^ u64::from(std::process::id()) << 32;
     let mut state = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5851_F42D_4C95_7F2D;
     (0..20)
         .map(|_| {

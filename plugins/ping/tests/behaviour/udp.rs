@@ -1,13 +1,13 @@
 //! Datagrams.
 
-use crate::support::{datagrams, latencies, ping, run};
+use crate::support::{datagrams, is_answered, latencies, ping, run};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// Answers the first question on a socket with these bytes.
 fn answer_once(socket: std::net::UdpSocket, answer: Vec<u8>) -> std::thread::JoinHandle<Vec<u8>> {
     socket
-        .set_read_timeout(Some(Duration::from_secs(20)))
+        .set_read_timeout(Some(Duration::from_secs(60)))
         .unwrap();
     std::thread::spawn(move || {
         let mut question = [0; 100];
@@ -26,8 +26,7 @@ fn any_answer_counts() {
             };
             let server = answer_once(socket, answer);
             let document = run(ping("udp", address, port));
-            assert!(latencies(&document)[0] > 0.0, "{document}");
-            assert!(latencies(&document)[0] < 5000.0, "{document}");
+            assert!(is_answered(latencies(&document)[0]), "{document}");
             assert_eq!(document["foundanything"], true);
             let question = server.join().expect("the server");
             assert_eq!(question.len(), 15);
@@ -67,7 +66,7 @@ fn datagrams_from_elsewhere_are_no_answer() {
     let (socket, port) = datagrams("127.0.0.1").expect("a socket");
     let (elsewhere, _) = datagrams("127.0.0.1").expect("a socket");
     socket
-        .set_read_timeout(Some(Duration::from_secs(20)))
+        .set_read_timeout(Some(Duration::from_secs(60)))
         .unwrap();
     let server = std::thread::spawn(move || {
         let mut question = [0; 100];

@@ -28,10 +28,23 @@ pub fn compare(drift: &str, servers: &[&Responder]) -> Value {
 /// The measured drift of a server in nanoseconds.
 #[track_caller]
 pub fn drift(document: &Value, index: usize) -> i64 {
-    let text = &document["statistics"]["ntpstats"][index]["drift"];
+    measured(document, index, "drift")
+}
+
+/// How far a measured drift may be from the truth, in nanoseconds: half the time
+/// on the way, which is long on a busy machine, and a little for clocks that are
+/// being set right meanwhile.
+#[track_caller]
+pub fn tolerance(document: &Value, index: usize) -> i64 {
+    measured(document, index, "latency") / 2 + 100_000_000
+}
+
+#[track_caller]
+fn measured(document: &Value, index: usize, what: &str) -> i64 {
+    let text = &document["statistics"]["ntpstats"][index][what];
     let text = text
         .as_str()
-        .unwrap_or_else(|| panic!("no drift: {document}"));
+        .unwrap_or_else(|| panic!("no {what}: {document}"));
     times::parse_duration(text).unwrap_or_else(|error| panic!("{text} {error}"))
 }
 
