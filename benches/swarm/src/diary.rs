@@ -13,6 +13,8 @@ use crate::seen::Event;
 
 /// Begins a life of the process.
 const LIFE: &str = "life";
+/// Says of an agent that the network failed for all and cut its connection.
+const OUTAGE: &str = "outage";
 
 /// Writes a diary.
 #[derive(Debug)]
@@ -37,7 +39,15 @@ impl Pen {
 
     /// Writes one event.
     pub fn note(&self, agent: usize, event: Event, id: u64) {
-        let line = format!("{} {agent} {id}\n", event.word());
+        self.write(&format!("{} {agent} {id}\n", event.word()));
+    }
+
+    /// Writes that an outage cut the connection of an agent.
+    pub fn note_outage(&self, agent: usize) {
+        self.write(&format!("{OUTAGE} {agent}\n"));
+    }
+
+    fn write(&self, line: &str) {
         // In one piece: all agents write to the same file.
         if let Err(error) = (&self.file).write_all(line.as_bytes()) {
             // Whoever holds this against a database would be misled.
@@ -87,7 +97,7 @@ impl Diary {
     }
 
     /// What has happened until now. Of the counts there are those of deliveries,
-    /// runs, refusals and confirmations.
+    /// runs, refusals, confirmations and outages.
     ///
     /// # Errors
     /// The file cannot be read, or is no diary of this swarm.
@@ -132,14 +142,19 @@ impl Diary {
             return true;
         }
         let mut words = line.split(' ');
-        let (event, agent, id) = (words.next(), words.next(), words.next());
-        let event = event.and_then(Event::of);
+        let (word, agent, id) = (words.next(), words.next(), words.next());
         let agent = agent.and_then(|word| word.parse::<usize>().ok());
+        let agent = agent.and_then(|number| self.ledger.agents.get_mut(number));
+        if word == Some(OUTAGE) {
+            let noted = agent.map(|agent| agent.counts.note_outage());
+            return noted.is_some();
+        }
+        let event = word.and_then(Event::of);
         let id = id.and_then(|word| word.parse::<u64>().ok());
         match (event, agent, id) {
             (None, ..) => line.is_empty(),
-            (Some(event), Some(agent), Some(id)) if agent < self.ledger.agents.len() => {
-                self.ledger.agents[agent].note(event, id);
+            (Some(event), Some(agent), Some(id)) => {
+                agent.note(event, id);
                 true
             }
             _ => false,
@@ -183,6 +198,56 @@ mod tests {
         (&pen.file).write_all(b"received 4 1\n").unwrap();
         let error = diary.read().unwrap_err().to_string();
         assert!(error.contains("`received 4 1` is no event"), "{error}");
+    }
+
+    #[test]
+    fn a_line_that_a_kill_cut_counts_for_nothing_though_it_looks_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("diary");
+        let mix: Mix = "steady=1".parse().unwrap();
+        let mut diary = Diary::new(&path, 4, 7, &mix);
+        let pen = Pen::open(&path).unwrap();
+        pen.note(3, Event::Received, 17);
+        (&pen.file).write_all(b"received 3 90").unwrap();
+        let known = |ledger: &Ledger| {
+            ledger.agents[3]
+                .commands
+                .keys()
+                .copied()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(known(diary.read().unwrap()), [17]);
+        let pen = Pen::open(&path).unwrap();
+        pen.note(3, Event::Received, 9017);
+        // This one was whole when its process was killed.
+        Pen::open(&path).unwrap();
+        assert_eq!(known(diary.read().unwrap()), [17, 9017]);
+        assert_eq!(diary.lives(), 3);
+        // The same for who reads all of it at once.
+        let mut diary = Diary::new(&path, 4, 7, &mix);
+        assert_eq!(known(diary.read().unwrap()), [17, 9017]);
+    }
+
+    #[test]
+    fn an_outage_is_noted_for_each_agent_that_it_cut() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("diary");
+        let mix: Mix = "flap=1".parse().unwrap();
+        let mut diary = Diary::new(&path, 3, 7, &mix);
+        let pen = Pen::open(&path).unwrap();
+        pen.note_outage(2);
+        pen.note(1, Event::Received, 90);
+        Pen::open(&path).unwrap().note_outage(2);
+        let counts = |ledger: &Ledger| {
+            let agents = ledger.agents.iter();
+            agents
+                .map(|agent| (agent.counts.outages, agent.counts.cut))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(counts(diary.read().unwrap()), [(0, 0), (0, 0), (2, 2)]);
+        pen.note_outage(3);
+        let error = diary.read().unwrap_err().to_string();
+        assert!(error.contains("`outage 3` is no event"), "{error}");
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Counts {
     pub failed_connections: u64,
     /// Connections that the agent itself cut without a word.
     pub cut: u64,
+    /// Those among them that were cut because the network failed for all.
+    pub outages: u64,
     /// Deliveries of commands.
     pub received: u64,
     /// Those among them that had come before.
@@ -62,11 +64,18 @@ impl Counts {
         }
     }
 
+    /// Counts a connection that was cut because the network failed for all.
+    pub(crate) fn note_outage(&mut self) {
+        self.cut += 1;
+        self.outages += 1;
+    }
+
     pub(crate) fn add(&mut self, more: &Self) {
         for (own, other) in [
             (&mut self.connections, more.connections),
             (&mut self.failed_connections, more.failed_connections),
             (&mut self.cut, more.cut),
+            (&mut self.outages, more.outages),
             (&mut self.received, more.received),
             (&mut self.redelivered, more.redelivered),
             (&mut self.unreadable, more.unreadable),

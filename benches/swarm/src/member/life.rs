@@ -43,6 +43,8 @@ async fn stay(member: &Arc<Member>) {
     let mut backoff = Backoff::default();
     loop {
         let begun = Instant::now();
+        // What is being made is cut as well.
+        let outages = member.common.outages.subscribe();
         let opened = tokio::select! {
             opened = member.common.relay.open(member.number, &queue) => opened,
             () = member.common.until_stopped() => return,
@@ -56,12 +58,16 @@ async fn stay(member: &Arc<Member>) {
                     notes.times.connecting.add(begun.elapsed());
                     notes.connected = true;
                 }
-                let ended = session::run(member, link).await;
+                let ended = session::run(member, link, outages).await;
                 member.notes().connected = false;
                 match ended {
                     Ended::Stopped => return,
                     Ended::Cut => {
                         member.notes().counts.cut += 1;
+                        true
+                    }
+                    Ended::Outage => {
+                        member.note_outage();
                         true
                     }
                     Ended::Lost => true,

@@ -229,6 +229,14 @@ impl Member {
         seen.note(event);
     }
 
+    /// Notes that the network failed for all and cut the connection.
+    fn note_outage(&self) {
+        if let Some(pen) = &self.common.diary {
+            pen.note_outage(self.number);
+        }
+        self.notes().counts.note_outage();
+    }
+
     /// How long the agent takes for something.
     fn slowness(&self, what: u64) -> Duration {
         if self.scenario != Scenario::Slow {

@@ -12,7 +12,7 @@ use mig_agent::relay::Backoff;
 use mig_protocol::{Time, command_id_hint};
 use rand::RngExt;
 use rand::rngs::StdRng;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::connect::Link;
 use super::lies::Liar;
@@ -36,14 +36,20 @@ const PACE: u64 = 2;
 pub(super) enum Ended {
     /// Everything ends.
     Stopped,
-    /// The agent, or a failure of its network, cut it.
+    /// The agent cut it.
     Cut,
+    /// The network failed for all.
+    Outage,
     /// The relay is gone.
     Lost,
 }
 
 /// Works until the connection breaks or everything ends.
-pub(super) async fn run(member: &Arc<Member>, link: Link) -> Ended {
+pub(super) async fn run(
+    member: &Arc<Member>,
+    link: Link,
+    mut outages: watch::Receiver<u64>,
+) -> Ended {
     let Link {
         connection,
         channel,
@@ -53,17 +59,16 @@ pub(super) async fn run(member: &Arc<Member>, link: Link) -> Ended {
     // Otherwise every session would be as slow and as short as the first.
     let life = member.notes().counts.connections;
     let liar = (member.scenario == Scenario::Lying).then(|| Liar::new(member, &connection, life));
-    let mut outages = member.common.outages.subscribe();
     let ended = tokio::select! {
         () = consume(member, &mut consumer, liar.as_ref(), life) => Ended::Lost,
         () = publish_answers(member, &channel, liar.as_ref(), life) => Ended::Lost,
         () = beat(member, &channel) => Ended::Lost,
         () = flap(member, life) => Ended::Cut,
-        _ = outages.changed() => Ended::Cut,
+        _ = outages.changed() => Ended::Outage,
         () = member.common.until_stopped() => Ended::Stopped,
     };
     match ended {
-        Ended::Cut => switch.cut(),
+        Ended::Cut | Ended::Outage => switch.cut(),
         Ended::Lost => {}
         Ended::Stopped => {
             let close = connection.close(200, "OK".into());
@@ -158,9 +163,14 @@ async fn take(
                 let _ = journalled.send(None);
             }
             Received::Nothing => drop(journalled.send(None)),
+            Received::NotNow => drop(journalled),
         }
     });
-    if let (Ok(Some(command)), Some(liar)) = (arrived.await, liar) {
+    let Ok(command) = arrived.await else {
+        // Nothing was journalled: it comes again with the next connection.
+        return false;
+    };
+    if let (Some(command), Some(liar)) = (command, liar) {
         liar.before(&command).await;
     }
     drop(lied);
