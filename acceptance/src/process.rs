@@ -16,7 +16,8 @@ const GRACE: Duration = Duration::from_secs(60);
 /// Between two looks at something that changes by itself.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-/// A running program. Dropping it stops it.
+/// A running program. Dropping it stops it, and it is killed when the program that
+/// started it ends without that.
 pub struct Process {
     name: String,
     child: Child,
@@ -30,6 +31,23 @@ impl Process {
     /// # Errors
     /// When the log cannot be written or the program not started.
     pub fn start(name: &str, command: &mut Command, log: &Path) -> Outcome<Self> {
+        Self::start_by(name, command, log, mig_testkit::spawn)
+    }
+
+    /// The same for a program that may be left running with [`Process::detach`].
+    ///
+    /// # Errors
+    /// As [`Process::start`].
+    pub fn start_lasting(name: &str, command: &mut Command, log: &Path) -> Outcome<Self> {
+        Self::start_by(name, command, log, Command::spawn)
+    }
+
+    fn start_by(
+        name: &str,
+        command: &mut Command,
+        log: &Path,
+        spawn: fn(&mut Command) -> std::io::Result<Child>,
+    ) -> Outcome<Self> {
         let failed = |error: std::io::Error| format!("{}: {error}", log.display());
         let file = File::options()
             .create(true)
@@ -37,12 +55,8 @@ impl Process {
             .open(log)
             .map_err(failed)?;
         let copy = file.try_clone().map_err(failed)?;
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(file)
-            .stderr(copy)
-            .spawn()
-            .map_err(|error| format!("cannot start {name}: {error}"))?;
+        let call = command.stdin(Stdio::null()).stdout(file).stderr(copy);
+        let child = spawn(call).map_err(|error| format!("cannot start {name}: {error}"))?;
         Ok(Self {
             name: name.to_owned(),
             child,
@@ -73,10 +87,12 @@ impl Process {
     ) -> Outcome<()> {
         let end = Instant::now() + deadline;
         loop {
+            // Looked at first: what it did last counts, too.
+            let ended = self.child.try_wait();
             if ready() {
                 return Ok(());
             }
-            if let Ok(Some(status)) = self.child.try_wait() {
+            if let Ok(Some(status)) = ended {
                 return Err(format!(
                     "{} ended ({status}): {}",
                     self.name,
@@ -130,7 +146,8 @@ impl Process {
         lines[lines.len().saturating_sub(15)..].join("\n  ")
     }
 
-    /// Leaves the process running when this value goes.
+    /// Leaves the process running when this value goes, and, if it was started for
+    /// that, when the program goes that started it.
     pub fn detach(&mut self) {
         self.detached = true;
     }
@@ -178,5 +195,51 @@ impl Drop for Process {
         if let Err(error) = self.stop() {
             eprintln!("{error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+
+    use super::*;
+
+    /// Set for the program that is killed.
+    const VICTIM: &str = "MIG_TEST_KILLED_STARTER";
+
+    #[test]
+    fn a_killed_test_program_leaves_none_of_its_programs() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        if std::env::var_os(VICTIM).is_some() {
+            // The threads of tests end before what they have started.
+            let starter = std::thread::spawn(move || {
+                let started = Process::start("sleep", Command::new("sleep").arg("600"), log.path());
+                started.unwrap()
+            });
+            let process = starter.join().unwrap();
+            println!("\nstarted {}", process.id());
+            loop {
+                std::thread::park();
+            }
+        }
+        let mut call = Command::new(std::env::current_exe().unwrap());
+        let name = "process::tests::a_killed_test_program_leaves_none_of_its_programs";
+        call.args(["--exact", name, "--nocapture"])
+            .env(VICTIM, "yes");
+        let mut victim = mig_testkit::spawn(call.stdout(Stdio::piped())).unwrap();
+        let lines = BufReader::new(victim.stdout.take().unwrap()).lines();
+        let started = |line: String| line.strip_prefix("started ").map(str::to_owned);
+        let child = lines.map_while(Result::ok).find_map(started).unwrap();
+        let lives = || {
+            let state = std::fs::read_to_string(format!("/proc/{child}/stat"));
+            // Whoever inherits it may not look at once that it has ended.
+            state.is_ok_and(|state| !state.contains(") Z "))
+        };
+        assert!(lives());
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+        mig_testkit::wait_until("the end of its program", Duration::from_secs(60), || {
+            !lives()
+        });
     }
 }

@@ -14,8 +14,9 @@ use tempfile::TempDir;
 
 use crate::{Configuration, Outcome, Process, Programs, certificates};
 
-/// How long a program may take to be ready.
-const READY: Duration = Duration::from_secs(60);
+/// How long a program may take to be ready: longer than an agent waits between two
+/// attempts to reach the relay.
+const READY: Duration = Duration::from_secs(120);
 /// The key that signs plugins.
 const PUBLISHER: &str = "publisher";
 
@@ -43,6 +44,7 @@ pub struct Site {
     programs: Programs,
     ports: Ports,
     password: String,
+    lasting: bool,
 }
 
 impl Site {
@@ -78,6 +80,7 @@ impl Site {
                 api: free_port(),
             },
             password: random_password()?,
+            lasting: false,
         };
         certificates::write(site.directory(), addresses)?;
         for folder in ["agentkeys", "modules", "pluginkeys"] {
@@ -93,6 +96,13 @@ impl Site {
         }
         site.write("server.cfg", site.server_configuration())?;
         Ok(site)
+    }
+
+    /// The same, but server and agents may be left running.
+    #[must_use]
+    pub fn lasting(mut self) -> Self {
+        self.lasting = true;
+        self
     }
 
     /// Where everything of the site is.
@@ -280,7 +290,7 @@ impl Site {
     pub fn start_server(&self) -> Outcome<Process> {
         let mut call = self.programs.tool("mig-server");
         call.arg("-c").arg(self.path("server.cfg"));
-        let mut server = Process::start("mig-server", &mut call, &self.path("server.log"))?;
+        let mut server = self.run("mig-server", &mut call, "server.log")?;
         let ports = [self.ports.relay, self.ports.api];
         server.wait_until("listening", READY, || {
             ports
@@ -304,7 +314,16 @@ impl Site {
         call.arg("-f")
             .arg("-c")
             .arg(self.path(&format!("{label}.cfg")));
-        Process::start("mig-agent", &mut call, &self.path(&format!("{label}.log")))
+        self.run("mig-agent", &mut call, &format!("{label}.log"))
+    }
+
+    fn run(&self, name: &str, call: &mut Command, log: &str) -> Outcome<Process> {
+        let log = self.path(log);
+        if self.lasting {
+            Process::start_lasting(name, call, &log)
+        } else {
+            Process::start(name, call, &log)
+        }
     }
 
     /// Waits until a question of an investigator finds as many agents as there

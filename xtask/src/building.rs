@@ -26,6 +26,15 @@ pub fn target_directory() -> PathBuf {
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    // What the cargo that started this task says of the task's own package: build
+    // scripts that read it would find it changed, and they and all that needs them
+    // would be built again by each of the two.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
@@ -76,4 +85,22 @@ pub fn build(what: &str, arguments: &[&str]) -> Outcome<()> {
     run(what, cargo().args(arguments))?;
     println!("built {what} in {:.0} s", start.elapsed().as_secs_f64());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_is_not_told_of_the_package_of_this_task() {
+        // Cargo sets them for tests too.
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+        let command = cargo();
+        let removed = |name: &str| {
+            let mut all = command.get_envs();
+            all.any(|(known, value)| known == name && value.is_none())
+        };
+        assert!(removed("CARGO_MANIFEST_DIR") && removed("CARGO_PKG_NAME"));
+        assert!(!removed("CARGO_TARGET_DIR") && !removed("PATH"));
+    }
 }

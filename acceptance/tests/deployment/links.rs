@@ -3,15 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::pages::{self, Way};
+use crate::pages::{self, Kind, Way};
 
 #[test]
 fn each_page_is_on_a_way_or_is_linked_from_the_contents() {
     let contents = pages::read("README.md");
-    let ways: BTreeSet<String> = [Way::Embedded, Way::Large]
-        .into_iter()
-        .flat_map(pages::of)
-        .collect();
+    let ways: BTreeSet<String> = Way::ALL.into_iter().flat_map(pages::of).collect();
     let folder = std::fs::read_dir(pages::folder()).expect("the pages");
     for entry in folder {
         let name = entry.expect("a page").file_name();
@@ -60,6 +57,74 @@ fn what_could_not_be_executed_or_compared_is_refused() {
         pages::missing("three one\nfour\n", &expected),
         Some("one … three")
     );
+}
+
+/// What builds the programs, before there is any test.
+const EXECUTED_BEFORE: &str = "cargo xtask build";
+
+#[test]
+fn commands_within_sentences_are_executed_in_a_block() {
+    let pages: BTreeSet<String> = Way::ALL.into_iter().flat_map(pages::of).collect();
+    let mut executed = String::new();
+    for page in &pages {
+        let blocks = pages::blocks(page, &pages::read(page), Way::Large).expect("blocks");
+        let embedded = pages::blocks(page, &pages::read(page), Way::Embedded).expect("blocks");
+        for block in blocks.into_iter().chain(embedded) {
+            if matches!(block.kind, Kind::Commands { .. }) {
+                executed.push_str(&one_line(&block.text.replace("\\\n", " ")));
+                executed.push('\n');
+            }
+        }
+    }
+    let mut only_said = Vec::new();
+    for page in pages.iter().map(String::as_str).chain(["README.md"]) {
+        for code in inline(&pages::read(page)) {
+            let known = code == EXECUTED_BEFORE || executed.contains(&code);
+            if is_command(&code) && !known {
+                only_said.push(format!("{page}: {code}"));
+            }
+        }
+    }
+    assert!(only_said.is_empty(), "{only_said:#?}");
+
+    let text =
+        "Say `mig-pki\n  renew` or `mig`, `rm` and `sudo rm -r /`.\n```sh\nls `pwd` x\n```\n";
+    let codes = inline(text);
+    assert_eq!(codes, ["mig-pki renew", "mig", "rm", "sudo rm -r /"]);
+    let commands = codes.iter().map(|code| is_command(code));
+    assert_eq!(commands.collect::<Vec<_>>(), [true, false, false, true]);
+}
+
+/// What stands between single backquotes in the sentences of a page.
+fn inline(text: &str) -> Vec<String> {
+    let parts = text.split("```").step_by(2);
+    parts
+        .flat_map(|sentences| sentences.split('`').skip(1).step_by(2).map(one_line))
+        .collect()
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether somebody could type it; the name of a program alone is a name.
+fn is_command(code: &str) -> bool {
+    const PROGRAMS: [&str; 12] = [
+        "apt-get",
+        "cargo",
+        "curl",
+        "gpg",
+        "install",
+        "mig",
+        "openssl",
+        "psql",
+        "rabbitmqctl",
+        "ss",
+        "sudo",
+        "systemctl",
+    ];
+    code.split_once(' ')
+        .is_some_and(|(first, _)| PROGRAMS.contains(&first) || first.starts_with("mig-"))
 }
 
 #[test]

@@ -9,14 +9,23 @@ pub enum Way {
     Embedded,
     /// PostgreSQL and RabbitMQ.
     Large,
+    /// What is other than that where the database belongs to others.
+    Remote,
+    /// The same as the large one, where the original was before.
+    Original,
 }
 
 impl Way {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Embedded, Self::Large, Self::Remote, Self::Original];
+
     /// The heading of its list of pages.
     fn heading(self) -> &'static str {
         match self {
             Self::Embedded => "## Embedded",
             Self::Large => "## Large",
+            Self::Remote => "## Large, with a database that others run",
+            Self::Original => "## Moving a site of the original MIG",
         }
     }
 
@@ -24,7 +33,8 @@ impl Way {
     fn covers(self, heading: &str) -> bool {
         match self {
             Self::Embedded => !heading.contains("on a large site"),
-            Self::Large => !heading.contains("on an embedded site"),
+            Self::Remote => Self::ALL[..2].iter().all(|way| way.covers(heading)),
+            Self::Large | Self::Original => !heading.contains("on an embedded site"),
         }
     }
 }

@@ -7,6 +7,7 @@ use mig_acceptance::{Process, Programs, Site};
 use mig_client::ClientError;
 use mig_client::http::Api;
 use mig_protocol::{Action, ActionStatus, Command, Id};
+use mig_testkit::wait_until;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use crate::asking;
 
 /// Long enough for a loaded machine and the longest pause between two tries.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(300);
 /// Label of the agent.
 pub const AGENT: &str = "agent";
 /// More orders than a disk takes that is full but for what is set aside already.
@@ -30,6 +31,9 @@ pub fn site() -> Site {
     site.write("acl.cfg", list).unwrap();
     site
 }
+
+/// How many commands the relay has not confirmed.
+pub const OUTBOX: &str = "SELECT count(*) FROM outbox";
 
 /// What Ada ordered, and what the API said to it.
 pub struct Orders<'a> {
@@ -68,6 +72,40 @@ impl<'a> Orders<'a> {
         }
     }
 
+    /// Orders something while the agent is frozen, and waits until the relay has the
+    /// command: before there is no room, and nobody to give it to the relay.
+    pub fn post_to_frozen(&mut self, agent: &Process, waiting_for_relay: impl Fn() -> i64) -> Id {
+        freeze(agent, true);
+        let asked = self.post_and_wait();
+        wait_until("the command's being with the relay", PATIENCE, || {
+            waiting_for_relay() == 0
+        });
+        asked
+    }
+
+    /// Waits until the command of an order was made.
+    fn wait_for_start(&self, order: Id) {
+        wait_until("its start", PATIENCE, || {
+            self.read(order).counters.sent == 1
+        });
+    }
+
+    /// Orders something, and waits until its command was made.
+    pub fn post_and_wait(&mut self) -> Id {
+        assert!(self.post(), "{:?}", self.refused);
+        let asked = *self.accepted.last().expect("it was accepted");
+        self.wait_for_start(asked);
+        asked
+    }
+
+    /// Orders one thing after the other until something is so.
+    pub fn post_until(&mut self, what: &str, mut is_so: impl FnMut() -> bool) {
+        wait_until(what, PATIENCE, || {
+            self.post_and_wait();
+            is_so()
+        });
+    }
+
     /// Orders until the API refuses; returns what it says.
     pub fn post_until_refused(&mut self) -> String {
         for _ in 0..MOST {
@@ -95,23 +133,12 @@ impl<'a> Orders<'a> {
             .unwrap_or_else(|error| panic!("{id}: {error}"))
     }
 
-    /// Its commands.
-    pub fn commands(&self, action: Id) -> Vec<Command> {
-        let id = action.0.to_string();
-        let query = [("type", "command"), ("actionid", &id)];
-        let answer = self.api.get("search", &query);
+    /// A command as the API has it.
+    pub fn command(&self, id: &str) -> Command {
+        let answer = self.api.get("command", &[("commandid", id)]);
         answer
-            .and_then(|found| found.documents("command"))
+            .and_then(|found| found.document("command"))
             .unwrap_or_else(|error| panic!("{id}: {error}"))
-    }
-
-    /// The errors in its results.
-    pub fn reasons(&self, action: Id) -> Vec<String> {
-        let commands = self.commands(action);
-        let results = commands.iter().flat_map(|command| command.results());
-        results
-            .flat_map(|result| result.errors().iter().cloned())
-            .collect()
     }
 
     /// Waits until everything that was accepted is over; returns how it ended.
@@ -165,6 +192,13 @@ pub fn executed(site: &Site) -> BTreeMap<String, usize> {
 pub fn assert_each_ran_once(site: &Site, actions: &[Id]) {
     let expected: BTreeMap<String, usize> = actions.iter().map(|id| (id.to_string(), 1)).collect();
     assert_eq!(executed(site), expected);
+}
+
+/// Waits until the agent has run an order.
+pub fn wait_for_end(site: &Site, order: Id) {
+    wait_until("its end", PATIENCE, || {
+        executed(site).contains_key(&order.to_string())
+    });
 }
 
 /// Stops a program where it is, or lets it go on.

@@ -2,11 +2,21 @@
 
 use std::path::Path;
 
+use mig_acceptance::{Configuration, Process, Site};
 use mig_protocol::CommandStatus;
 use mig_testkit::{SmallDisk, own_mounts, wait_until};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::orders::{AGENT, Orders, PATIENCE, assert_each_ran_once, executed, freeze, site};
+use crate::orders::{
+    AGENT, OUTBOX, Orders, PATIENCE, assert_each_ran_once, executed, freeze, site, wait_for_end,
+};
+
+/// What the disk has when that is too little for the relay, and enough for everybody
+/// else.
+const TOO_LITTLE: u64 = 24 << 20;
+/// What the server says then, and afterwards.
+const ALARM: &str = "publishers wait until the relay's store has room again";
+const ALARM_IS_OVER: &str = "The relay's store has room again.";
 
 #[test]
 fn a_server_with_a_full_disk_refuses_in_words_and_goes_on_when_there_is_room() {
@@ -23,41 +33,34 @@ fn a_server_with_a_full_disk_refuses_in_words_and_goes_on_when_there_is_room() {
     let configuration = configuration.set("database", "path", database.display());
     site.write("server.cfg", configuration).unwrap();
     let server = site.start_server().unwrap();
-    let agent = site.agent_configuration(AGENT).unwrap();
-    site.write("agent.cfg", agent).unwrap();
-    let mut agent = site.start_agent(AGENT).unwrap();
-    site.wait_until_online(&mut agent, "ada", 1).unwrap();
+    let agent = start_agent(&site, site.agent_configuration(AGENT).unwrap());
     let logs = || format!("{}\n{}", server.last_words(), agent.last_words());
     let mut orders = Orders::new(&site);
     assert!(orders.post());
     orders.assert_all_succeed(logs);
 
-    // An answer that is under way while nothing can be written.
-    freeze(&agent, true);
-    assert!(orders.post());
-    let asked = orders.accepted[1];
-    wait_until("its start", PATIENCE, || {
-        orders.read(asked).counters.sent == 1
-    });
-    // The relay must have the command before there is no room for it.
-    let waiting = "SELECT count(*) FROM outbox";
-    wait_until("the command's being with the relay", PATIENCE, || {
-        number(&database, waiting) == 0
-    });
+    // An answer that is under way while nothing can be written. The relay lets nothing
+    // in any more before the agent goes on: with that it gives up what it has set aside
+    // on the disk. It looks at its disk when it stores something.
+    let asked = orders.post_to_frozen(&agent, || number(&database, OUTBOX));
+    disk.leave(TOO_LITTLE);
+    orders.post_until("the relay's alarm", || server.log().contains(ALARM));
     disk.fill();
     let said = orders.post_until_refused();
     assert!(said.contains("disk"), "{said}");
     freeze(&agent, false);
-    wait_until("its end", PATIENCE, || {
-        executed(&site).contains_key(&asked.to_string())
-    });
+    wait_for_end(&site, asked);
     disk.fill();
     orders.post_until_refused();
     assert_eq!(orders.read(orders.accepted[0]).counters.success, 1);
 
+    assert!(!server.log().contains(ALARM_IS_OVER), "{}", server.log());
     disk.make_room();
     orders.post_until_accepted();
     orders.assert_all_succeed(logs);
+    wait_until("the end of the alarm", PATIENCE, || {
+        server.log().contains(ALARM_IS_OVER)
+    });
     assert_each_ran_once(&site, &orders.accepted);
     assert_eq!(
         number(&database, "SELECT count(*) FROM actions"),
@@ -66,8 +69,8 @@ fn a_server_with_a_full_disk_refuses_in_words_and_goes_on_when_there_is_room() {
     );
 }
 
-/// Nothing runs that the agent could not note before: whoever ordered it hears
-/// why, and it cannot run a second time because the agent forgot the first.
+/// Nothing runs that the agent could not note before: it could run a second time. It
+/// waits instead, until there is room.
 #[test]
 fn an_agent_with_a_full_disk_runs_nothing_says_why_and_goes_on_when_there_is_room() {
     if !own_mounts() {
@@ -82,49 +85,54 @@ fn an_agent_with_a_full_disk_runs_nothing_says_why_and_goes_on_when_there_is_roo
     let server = site.start_server().unwrap();
     let configuration = site.agent_configuration(AGENT).unwrap();
     let configuration = configuration.set("agent", "rundirectory", run.display());
-    site.write("agent.cfg", configuration).unwrap();
-    let mut agent = site.start_agent(AGENT).unwrap();
-    site.wait_until_online(&mut agent, "ada", 1).unwrap();
+    let mut agent = start_agent(&site, configuration);
     let logs = || format!("{}\n{}", server.last_words(), agent.last_words());
     let mut orders = Orders::new(&site);
     assert!(orders.post());
     orders.assert_all_succeed(logs);
 
-    disk.fill();
-    // The last page of its file may have room for one more.
-    let mut reasons = Vec::new();
-    while reasons.is_empty() {
-        assert!(orders.accepted.len() < 20, "a full disk took it all");
-        assert!(orders.post());
-        let asked = *orders.accepted.last().expect("it was accepted");
-        let ended = orders.wait_for_all(logs);
-        if ended.last().expect("it ended").counters.failed == 1 {
-            reasons = orders.reasons(asked);
-        }
-    }
-    assert!(
-        reasons
-            .iter()
-            .any(|reason| reason.contains("No space left")),
-        "{reasons:?}"
-    );
-    let failed = *orders.accepted.last().expect("it was accepted");
+    // The last pages of its file have room for some.
+    let mut asked = 0;
+    let mut held = String::new();
+    wait_until("a command's being kept back twice", PATIENCE, || {
+        // Also of what was freed meanwhile.
+        disk.fill();
+        // Most of them meet a full disk: each takes more than a kilobyte.
+        asked += usize::from(asked < 20 && orders.post());
+        let log = agent.log();
+        let mut last = kept_back(&log).rev();
+        held = last.next().unwrap_or_default().to_owned();
+        last.next() == Some(&held)
+    });
+    // Whoever asks meanwhile sees that it was sent and not that it failed.
+    assert_eq!(orders.command(&held).status, CommandStatus::Sent);
+    let last = orders.post_and_wait();
     disk.make_room();
-    assert!(orders.post());
-    let last = orders.wait_for_all(logs).pop().expect("it ended");
-    assert_eq!(last.counters.success, 1, "{last:?}\n{}", logs());
+    orders.assert_all_succeed(logs);
     // The record may miss what ran without room for a line about it; it misses
-    // nothing of what ran before and after, and has nothing of what did not run.
+    // nothing of what ran before and after, and nothing ran twice.
     let ran = executed(&site);
-    for id in [orders.accepted[0], last.id] {
+    for id in [orders.accepted[0], last] {
         assert_eq!(ran.get(&id.to_string()), Some(&1), "{ran:?}");
     }
-    assert!(!ran.contains_key(&failed.to_string()), "{ran:?}");
     assert!(ran.values().all(|times| *times == 1), "{ran:?}");
     assert!(agent.is_running());
-    let commands = orders.commands(failed);
-    assert_eq!(commands.len(), 1);
-    assert_eq!(commands[0].status, CommandStatus::Failed);
+}
+
+/// Commands that the agent could not note, each as often as it tried.
+fn kept_back(log: &str) -> impl DoubleEndedIterator<Item = &str> {
+    let lines = log.lines().filter(|line| {
+        line.contains("No space left") && line.contains("the command stays with the relay")
+    });
+    // Its number stands before the level.
+    lines.filter_map(|line| line.split_once(" [")?.0.split(' ').next_back())
+}
+
+fn start_agent(site: &Site, configuration: Configuration) -> Process {
+    site.write("agent.cfg", configuration).unwrap();
+    let mut agent = site.start_agent(AGENT).unwrap();
+    site.wait_until_online(&mut agent, "ada", 1).unwrap();
+    agent
 }
 
 /// What a query of one number finds in a database that is in use.

@@ -42,6 +42,8 @@ impl Account {
                 .actions()
                 .iter()
                 .all(|action| !open.contains(&action.status.as_str()))
+            // The last command may have come to its agent after the first look.
+            && fleet.swarm.is_settled()
     }
 
     /// Checks everything, and that what was over stayed as it was.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use mig_swarm::AgentLedger;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -29,6 +30,8 @@ const ROUNDS_PER_POINT: u64 = 8;
 /// A bound on the actions that are asked for until engines that share their work
 /// have all done some.
 const MOST_EXTRA: usize = 40;
+/// Between two failures of the network, the first of which not all have noticed.
+const NEXT_FAILURE: Duration = Duration::from_secs(5);
 /// Modules: one that may run again after an interruption, and one that must not.
 const MODULES: [&str; 2] = ["swarm", mig_swarm::MUST_NOT_RUN_TWICE];
 
@@ -117,7 +120,9 @@ fn one_round<E: Engines>(
         .map(|part| (usual.mul_f64(random.random_range(0.0..1.2)), *part))
         .collect();
     moments.sort();
+    // Before anything is killed: who has lost the relay notices no failed network.
     let outage = random.random_bool(0.25);
+    let outage = outage.then(|| moments[0].0.mul_f64(random.random_range(0.0..1.0)));
     let accepted = Mutex::new(Vec::new());
     let begun = Instant::now();
     let points = std::thread::scope(|scope| {
@@ -134,6 +139,10 @@ fn one_round<E: Engines>(
         }
         let own = |name: &str| posts.iter().any(|(action, _)| action.name == name);
         let mut hit = BTreeSet::new();
+        if let Some(moment) = outage {
+            until(begun + moment);
+            cut_off(fleet);
+        }
         for (moment, part) in &moments {
             until(begun + *moment);
             // What never arrived was not hit.
@@ -142,9 +151,6 @@ fn one_round<E: Engines>(
                 hit.extend(known.map(|action| action.name).filter(|name| own(name)));
             }
             kill(fleet, part);
-        }
-        if outage {
-            fleet.swarm.outage();
         }
         // Agents first: they may come back before what they connect to.
         let order = fleet.swarm.parts().into_iter().chain(fleet.engines.parts());
@@ -165,6 +171,28 @@ fn one_round<E: Engines>(
     fleet.wait_until("the end of every action", || account.is_settled(fleet));
     account.check(fleet);
     points
+}
+
+/// Has the network fail, and waits until agents of every process have noticed.
+fn cut_off<E: Engines>(fleet: &Fleet<E, Processes>) {
+    let noticed = || {
+        let ledger = fleet.swarm.ledger();
+        // Each process has an agent 0.
+        let processes = ledger.agents.chunk_by(|_, next| next.number > 0);
+        let of = |agents: &[AgentLedger]| agents.iter().map(|agent| agent.counts.outages).sum();
+        processes.map(of).collect::<Vec<u64>>()
+    };
+    let before = noticed();
+    let mut next = Instant::now();
+    fleet.wait_until("a failure of the network", || {
+        // Once more after a while: who was not connected has not noticed.
+        if Instant::now() >= next {
+            fleet.swarm.outage();
+            next = Instant::now() + NEXT_FAILURE;
+        }
+        let now = noticed();
+        before.iter().zip(&now).all(|(before, now)| now > before)
+    });
 }
 
 /// What is over was not hit by the last kill.

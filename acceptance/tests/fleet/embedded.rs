@@ -35,8 +35,8 @@ impl Embedded {
         let path: PathBuf = self.site.path(file);
         let asked = || -> rusqlite::Result<Vec<T>> {
             let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            // The server holds the lock for moments.
-            connection.busy_timeout(Duration::from_secs(10))?;
+            // The server holds the lock for moments, and while it starts.
+            connection.busy_timeout(Duration::from_secs(60))?;
             let mut statement = connection.prepare(query)?;
             statement.query_map([], &read)?.collect()
         };

@@ -19,6 +19,9 @@ use crate::stage::{INVESTIGATOR, PATIENCE, Stage};
 
 const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
 const HOURS: i64 = 5;
+/// The scheduler's are fewer when it is behind: by its own clock it has heard of all
+/// agents so long ago when that is right again, and still has them for online.
+const BEHIND: i64 = 2;
 const EVERYBODY: &str = "queueloc LIKE 'linux.%'";
 
 /// What programs take for the time of day, which can be set while they run.
@@ -121,7 +124,9 @@ impl<'a> Playing<'a> {
             Stage::Large(large) => large.agent_configuration("agent"),
             Stage::Small(site, _) => site.agent_configuration("agent").unwrap(),
         };
-        let configuration = configuration.set("agent", "heartbeatfreq", "1s");
+        // The relay hangs up on whoever says nothing for four times as long, and a
+        // clock of hours ago takes no certificate: nobody could come back with it.
+        let configuration = configuration.set("agent", "heartbeatfreq", "10s");
         site.write("agent.cfg", configuration).unwrap();
         std::fs::create_dir(site.path("agent")).unwrap();
         let mut call = site.programs().agent();
@@ -248,20 +253,23 @@ fn the_scheduler_ahead(site: &mut Playing<'_>, clock: &Clock, apart: bool) {
     let held = site.post("held while it jumped ahead");
     let asked = site.alice.next_command();
     site.wait_for(held, &site.queueloc, "success");
-    let refused = Drops::reported(stage).heartbeats_refused;
+    let before = Drops::reported(stage);
     clock.set(HOURS);
     site.wake(hours);
     site.wait_for(held, "linux.alice", "expired");
     stage.wait_for_end(held, "completed");
     site.alice.say_alive();
     stage.wait_until("its being counted", || {
-        Drops::reported(stage).heartbeats_refused > refused
+        Drops::reported(stage).heartbeats_refused > before.heartbeats_refused
     });
     let online = "SELECT count(*) FROM agents WHERE status IN ('online', 'idle')";
     stage.wait_until("both being offline", || stage.number(online) == 0);
     site.alice.answer(&asked, json!({"late": true}));
     site.wait_for(held, "linux.alice", "success");
     site.alice.answer(&asked, json!({"late": "twice"}));
+    stage.wait_until("the second one being dropped", || {
+        Drops::reported(stage).repeated > before.repeated
+    });
     clock.set(0);
     site.wait_for_both();
     site.expect(held, "success", "success");
@@ -276,14 +284,18 @@ fn the_scheduler_behind(site: &mut Playing<'_>, clock: &Clock, apart: bool) {
     let stage = site.stage;
     let held = site.post("held while it jumped back");
     let asked = site.alice.next_command();
-    clock.set(-HOURS);
+    clock.set(-BEHIND);
+    if !apart {
+        nobody_is_let_in(stage);
+    }
     site.alice.answer(&asked, json!({}));
     stage.wait_for_end(held, "completed");
     site.expect(held, "success", "success");
     site.ran.push("held while it jumped back".into());
     if !apart {
-        // Nobody can say then who he is: no key was there yet.
+        nobody_is_let_in(stage);
         clock.set(0);
+        assert_eq!(Https::to(stage.site()).get("dashboard").status, 200);
         return;
     }
     let early = site.post_at(0, &site.action("early", 0));
@@ -296,6 +308,15 @@ fn the_scheduler_behind(site: &mut Playing<'_>, clock: &Clock, apart: bool) {
     stage.wait_for_end(early, "completed");
     site.expect(early, "success", "success");
     site.ran.push("early".into());
+}
+
+/// By a clock that is behind, of which tokens are neither those of now nor those of
+/// its own time: no key was there yet.
+fn nobody_is_let_in(stage: &Stage) {
+    for hours in [0, -BEHIND] {
+        let reply = Https::at(stage.site(), hours * 3600).get("dashboard");
+        assert_eq!(reply.status, 401, "{hours} hours off: {}", reply.text());
+    }
 }
 
 /// It lets nobody in whose time differs by hours, and takes nothing half.

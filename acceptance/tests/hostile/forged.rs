@@ -138,7 +138,14 @@ fn lies_change_nothing(stage: &Stage) {
     mallory.tell(HEARTBEATS, spoilt(mallory.heartbeat(|_| {}), "daemon\""));
     drops.heartbeats_malformed += 1;
     posted(stage);
-    alice.say_alive();
+    // What was sent before is stored before it, in the same queue.
+    let last = alice.heartbeat(|it| it.version = "after all lies".into());
+    alice.tell(HEARTBEATS, last);
+    let named = "SELECT name FROM agents WHERE queueloc = 'linux.alice' AND pid = 4711";
+    let heard = format!("{named} AND version = 'after all lies'");
+    stage.wait_until("her last heartbeat being stored", || {
+        stage.rows(&heard) == ["alice"]
+    });
 
     let second = stage.post("second", BOTH);
     let (asked, own) = (alice.next_command(), mallory.next_command());
@@ -158,7 +165,6 @@ fn lies_change_nothing(stage: &Stage) {
     );
     assert_eq!(stage.number("SELECT count(*) FROM outbox"), 0);
     drops.wait_for(stage);
-    let named = "SELECT name FROM agents WHERE queueloc = 'linux.alice' AND pid = 4711";
     assert_eq!(stage.rows(named), ["alice"]);
     // However long what was sent, and it was: no line of the log is.
     let log = stage.scheduler_log();

@@ -23,6 +23,10 @@ use crate::stage::PATIENCE;
 
 pub const RESULTS: &str = "mig.agt.results";
 pub const HEARTBEATS: &str = "mig.agt.heartbeats";
+/// The exchange of both.
+const TO_SCHEDULERS: &str = "toschedulers";
+/// The exchange of commands.
+const TO_AGENTS: &str = "toagents";
 
 /// Messages on their way whose confirmations were not looked at yet.
 const AHEAD: usize = 256;
@@ -40,11 +44,7 @@ impl Hand {
     /// Connects as soon as there is something to connect to, and says that it
     /// lives.
     pub fn join(relay: &str, name: &str) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
+        let runtime = runtime();
         let record = record(name);
         let queue = format!("mig.agt.{}", record.queueloc);
         let (connection, channel, consumer) = runtime.block_on(async {
@@ -98,7 +98,7 @@ impl Hand {
 
     fn told(&self, key: &str, body: &[u8], properties: BasicProperties) -> Confirmation {
         self.runtime.block_on(async {
-            let told = publish(&self.channel, key, body, properties).await;
+            let told = publish(&self.channel, TO_SCHEDULERS, key, body, properties).await;
             told.expect("a publication").await.expect("a confirmation")
         })
     }
@@ -108,7 +108,8 @@ impl Hand {
         self.runtime.block_on(async {
             let mut ahead = std::collections::VecDeque::new();
             for (key, body) in messages {
-                let told = publish(&self.channel, key, &body, BasicProperties::default()).await;
+                let properties = BasicProperties::default();
+                let told = publish(&self.channel, TO_SCHEDULERS, key, &body, properties).await;
                 ahead.push_back(told.expect("a publication"));
                 if ahead.len() >= AHEAD
                     && let Some(told) = ahead.pop_front()
@@ -163,7 +164,16 @@ impl Hand {
     }
 }
 
-async fn connect(relay: &str, queue: &str) -> lapin::Result<(Connection, Channel, Consumer)> {
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+/// A connection with a channel on which the relay confirms.
+async fn confirming(relay: &str) -> lapin::Result<(Connection, Channel)> {
     let connection = Connection::connect_with_runtime(
         relay,
         ConnectionProperties::default(),
@@ -173,8 +183,13 @@ async fn connect(relay: &str, queue: &str) -> lapin::Result<(Connection, Channel
     let channel = connection.create_channel().await?;
     let options = ConfirmSelectOptions::default();
     channel.confirm_select(options).await?;
+    Ok((connection, channel))
+}
+
+async fn connect(relay: &str, queue: &str) -> lapin::Result<(Connection, Channel, Consumer)> {
+    let (connection, channel) = confirming(relay).await?;
     let table = FieldTable::default;
-    for exchange in ["toagents", "toschedulers"] {
+    for exchange in [TO_AGENTS, TO_SCHEDULERS] {
         let options = ExchangeDeclareOptions {
             passive: true,
             durable: true,
@@ -195,7 +210,7 @@ async fn connect(relay: &str, queue: &str) -> lapin::Result<(Connection, Channel
     channel
         .queue_bind(
             queue.into(),
-            "toagents".into(),
+            TO_AGENTS.into(),
             queue.into(),
             options,
             table(),
@@ -210,6 +225,7 @@ async fn connect(relay: &str, queue: &str) -> lapin::Result<(Connection, Channel
 
 async fn publish(
     channel: &Channel,
+    exchange: &str,
     key: &str,
     body: &[u8],
     properties: BasicProperties,
@@ -219,7 +235,7 @@ async fn publish(
         ..BasicPublishOptions::default()
     };
     channel
-        .basic_publish("toschedulers".into(), key.into(), options, body, properties)
+        .basic_publish(exchange.into(), key.into(), options, body, properties)
         .await
 }
 
@@ -241,31 +257,12 @@ fn record(name: &str) -> Agent {
 
 /// Puts a message into an agent's queue, as the scheduler does.
 pub fn order(relay: &str, queueloc: &str, body: &[u8]) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .expect("a runtime");
     let key = format!("mig.agt.{queueloc}");
-    let sent: lapin::Result<Confirmation> = runtime.block_on(async {
-        let connection = Connection::connect_with_runtime(
-            relay,
-            ConnectionProperties::default(),
-            lapin::runtime::default_runtime()?,
-        )
-        .await?;
-        let channel = connection.create_channel().await?;
-        let options = ConfirmSelectOptions::default();
-        channel.confirm_select(options).await?;
-        let options = BasicPublishOptions {
-            mandatory: true,
-            ..BasicPublishOptions::default()
-        };
+    let sent: lapin::Result<Confirmation> = runtime().block_on(async {
+        let (connection, channel) = confirming(relay).await?;
         let properties = BasicProperties::default().with_delivery_mode(2);
-        let sent = channel
-            .basic_publish("toagents".into(), key.into(), options, body, properties)
-            .await?
-            .await?;
+        let sent = publish(&channel, TO_AGENTS, &key, body, properties).await?;
+        let sent = sent.await?;
         connection.close(200, "sent".into()).await?;
         Ok(sent)
     });

@@ -1,6 +1,7 @@
 //! Three schedulers on one database that come and go at random: each action is
 //! taken up once, each command runs once and is answered once.
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mig_acceptance::Process;
@@ -12,7 +13,12 @@ use crate::stage::Stage;
 
 const SCHEDULERS: [&str; 3] = ["first.log", "second.log", "third.log"];
 const AGENTS: usize = 30;
+/// At least.
 const ROUNDS: usize = 3;
+/// How many must end while actions are open, at least one of them killed.
+const HITS: usize = 3;
+/// A bound on the rounds, should they keep coming too late.
+const MOST_ROUNDS: usize = 40;
 /// Actions posted at the same moment in each round.
 const ACTIONS: usize = 5;
 
@@ -35,50 +41,70 @@ fn schedulers_that_come_and_go_share_the_work_and_repeat_none_of_it() {
     let start = |number: usize| stage.start_scheduler(SCHEDULERS[number], None);
     let mut schedulers: Vec<Process> = (0..SCHEDULERS.len()).map(start).collect();
     let swarm = stage.swarm(AGENTS);
-    let begun = Instant::now();
-    let first = stage.post("undisturbed", "status = 'online'");
-    stage.wait_for_end(first, "completed");
-    let usual = begun.elapsed();
+    // How long an action takes that nothing disturbs; the first finds nothing prepared.
+    let took = ["first", "second"].map(|name| {
+        let begun = Instant::now();
+        let action = stage.post(name, "status = 'online'");
+        stage.wait_for_end(action, "completed");
+        begun.elapsed()
+    });
+    let usual = took[0].min(took[1]);
+    let mut posted = took.len();
 
-    let mut posted = 1;
-    for round in 0..ROUNDS {
+    let (mut hits, mut killed, mut round) = (0, 0, 0);
+    while round < ROUNDS || hits < HITS || killed == 0 {
+        assert!(
+            round < MOST_ROUNDS,
+            "only {hits} of those that ended in {round} rounds left work open, {killed} of them \
+             killed, MIG_FAULT_SEED={seed}"
+        );
         let actions: Vec<_> = (0..ACTIONS)
             .map(|number| stage.action(&format!("{round}.{number}"), "status = 'online'"))
             .collect();
-        let moments: Vec<(Duration, usize, bool)> = (0..random.random_range(1..=3))
+        let mut moments: Vec<(Duration, usize, bool)> = (0..random.random_range(1..=3))
             .map(|_| {
-                let moment = usual.mul_f64(random.random_range(0.0..2.0));
+                let moment = usual.mul_f64(random.random_range(0.0..1.5));
                 let number = random.random_range(0..schedulers.len());
                 (moment, number, random.random_bool(0.5))
             })
             .collect();
+        moments.sort_unstable();
+        let accepted = Mutex::new(Vec::new());
+        let known = || accepted.lock().expect("nobody panics with it");
         let begun = Instant::now();
-        let ids = std::thread::scope(|scope| {
-            let posts: Vec<_> = actions
-                .iter()
-                .map(|action| {
-                    let api = stage.client();
-                    scope.spawn(move || asking::post(&api, action).expect("accepted"))
-                })
-                .collect();
+        std::thread::scope(|scope| {
+            for action in &actions {
+                let (api, known) = (stage.client(), &known);
+                scope.spawn(move || {
+                    let id = asking::post(&api, action).expect("accepted");
+                    known().push(id);
+                });
+            }
             for (moment, number, politely) in moments {
                 until(begun + moment);
+                let before = known().clone();
                 let scheduler = &mut schedulers[number];
                 if politely {
                     scheduler.stop().unwrap();
                 } else {
                     scheduler.kill().unwrap();
                 }
+                // What is open still was open when it ended.
+                let hit = before.iter().any(|id| stage.status_of(*id) != "completed");
+                hits += usize::from(hit);
+                killed += usize::from(hit && !politely);
                 schedulers[number] = start(number);
             }
-            let ids = posts.into_iter().map(|post| post.join().expect("no panic"));
-            ids.collect::<Vec<_>>()
         });
+        let ids = accepted.into_inner().expect("nobody panics with it");
+        assert_eq!(ids.len(), ACTIONS);
         posted += ids.len();
         for id in ids {
             stage.wait_for_end(id, "completed");
         }
+        round += 1;
     }
+    println!("{hits} ended with work open in {round} rounds, {killed} of them killed");
     stage.wait_until("the agents' knowing", || swarm.is_settled());
     stage.wait_until("the outbox being empty", || {
         stage.number("SELECT count(*) FROM outbox") == 0

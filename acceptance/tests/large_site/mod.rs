@@ -29,9 +29,9 @@ const ACCOUNTS: [(&str, [&str; 3]); 2] = [
     (
         "agent",
         [
-            r"^mig\.agt\..*$",
-            r"^(toschedulers|mig\.agt\..*)$",
-            r"^(toagents|mig\.agt\..*)$",
+            r"^mig\.agt\.[^.]+\..+$",
+            r"^(toschedulers|mig\.agt\.[^.]+\..+)$",
+            r"^(toagents|mig\.agt\.[^.]+\..+)$",
         ],
     ),
 ];

@@ -190,31 +190,28 @@ fn a_file_without_end_costs_its_time_and_nothing_that_was_found_before() {
     for number in 0..50 {
         fs::write(tree.path().join(format!("found-{number:02}")), "needle").expect("a file");
     }
-    // A hole of four tebibytes, which cannot be read in a second.
+    // A hole of four tebibytes, which cannot be read in the time there is. That is
+    // enough for all the others on a machine that is busy.
     let endless = tree.path().join("zz-endless");
     let made = File::create(&endless).and_then(|file| file.set_len(1 << 42));
     assert!(made.is_ok(), "{made:?}");
     let configuration = Configuration::default()
         .set("agent", "extraprivacymode", "off")
-        .set("agent", "moduletimeout", "2s");
+        .set("agent", "moduletimeout", "15s");
     let machine = Machine::with(configuration);
     let parameters = json!({"searches": {"s1": {"paths": [text(tree.path())],
         "contents": ["needle"], "options": {"matchall": true}}}});
     let message = json!({"class": "parameters", "parameters": parameters}).to_string();
     let start = Instant::now();
     let said = fed(&mut machine.agent("file"), &message);
-    assert!(
-        start.elapsed() < Duration::from_secs(30),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
     let result: Value = serde_json::from_str(&said.stdout).expect("JSON");
     assert_eq!(result["success"], false, "{said:?}");
     assert_eq!(result["foundanything"], true, "{said:?}");
     let found = result["elements"]["s1"].as_array().expect("findings");
     assert_eq!(found.len(), 50, "{said:?}");
     assert!(
-        result["errors"].to_string().contains("time limit of 2 s"),
+        result["errors"].to_string().contains("time limit of 15 s"),
         "{said:?}"
     );
 }

@@ -51,6 +51,20 @@ impl Database<'_> {
         self.count("commands WHERE status = 'sent'")
     }
 
+    /// How many commands an action has, and how many of them are not over.
+    pub fn commands_of(&self, action: u64) -> (u64, u64) {
+        let own = format!("commands WHERE actionid = {action}");
+        (
+            self.count(&own),
+            self.count(&format!("{own} AND status = 'sent'")),
+        )
+    }
+
+    /// Whether so many commands were made in all, and the relay has got them.
+    pub fn has_sent(&self, commands: usize) -> bool {
+        self.count("commands") == commands as u64 && self.count("outbox") == 0
+    }
+
     /// How many commands are over.
     pub fn finished_commands(&self) -> u64 {
         self.count("commands WHERE status != 'sent'")
@@ -133,6 +147,13 @@ impl Posted {
         let mut posted = self.0.lock().expect("nobody panics with it");
         posted.insert(action.name.clone(), id);
         accepted
+    }
+
+    /// The identifier of an action that was accepted.
+    pub fn id(&self, name: &str) -> u64 {
+        let posted = self.0.lock().expect("nobody panics with it");
+        let id = posted.get(name).copied().flatten();
+        id.unwrap_or_else(|| panic!("`{name}` was not accepted"))
     }
 
     /// How many there are.

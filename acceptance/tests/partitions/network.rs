@@ -12,6 +12,8 @@ use std::process::{Command, Stdio};
 
 use nix::sched::{CloneFlags, setns, unshare};
 
+use crate::stage::PATIENCE;
+
 /// Set for a program that runs inside.
 const INSIDE: &str = "MIG_TEST_PARTITIONS_INSIDE";
 /// What a cut link sends its packets to: a station that does not exist.
@@ -188,8 +190,13 @@ impl<'a> Link<'a> {
         (established(2), self.other.within(|| established(1)))
     }
 
-    /// From now on all packets are lost, both ways. Nobody is told.
+    /// From now on all packets are lost, both ways. Nobody is told. There are
+    /// connections then: that there are none any more says something later.
     pub fn cut(&self) {
+        mig_testkit::wait_until("connections over the link", PATIENCE, || {
+            let (near, far) = self.connections();
+            near > 0 && far > 0
+        });
         self.send_to(NOBODY, NOBODY);
     }
 

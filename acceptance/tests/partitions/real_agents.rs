@@ -5,11 +5,32 @@ use std::collections::BTreeMap;
 use mig_acceptance::{Configuration, Process, Site};
 use mig_protocol::Action;
 use mig_swarm::Stored;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::asking;
+use crate::books::{Database, Posted};
 use crate::network::Network;
-use crate::stage::INVESTIGATOR;
+use crate::stage::{INVESTIGATOR, wait_until};
+
+/// An agent that is stopped where it is, and goes on when this value goes.
+pub struct Frozen(Pid);
+
+impl Frozen {
+    fn new(agent: &Process) -> Self {
+        let id = i32::try_from(agent.id()).expect("a process id");
+        let frozen = Self(Pid::from_raw(id));
+        kill(frozen.0, Signal::SIGSTOP).expect("a signal");
+        frozen
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGCONT);
+    }
+}
 
 /// Several agents of a site.
 pub struct Agents(Vec<(String, Process)>);
@@ -38,6 +59,30 @@ impl Agents {
             (label, process)
         };
         Self((0..count).map(start).collect())
+    }
+
+    /// Asks until actions are under way: some commands are over, an action is at its
+    /// very beginning, and one command is with an agent that cannot answer it as long
+    /// as the value returned is there. All that was posted so far was accepted.
+    pub fn get_under_way(
+        &self,
+        posted: &Posted,
+        database: &Database<'_>,
+        ask: impl Fn(usize) -> bool,
+    ) -> Frozen {
+        let said = || format!("{}\n{}", database.open(), self.last_words());
+        let before = database.finished_commands();
+        assert!(ask(0) && ask(1), "nothing is disturbed yet");
+        wait_until("the first answers", said, || {
+            database.finished_commands() > before
+        });
+        let frozen = Frozen::new(&self.0[0].1);
+        assert!(ask(2), "nothing is disturbed yet");
+        wait_until("the relay's having every command", said, || {
+            database.has_sent(posted.len() * self.0.len())
+        });
+        assert!(ask(3), "nothing is disturbed yet");
+        frozen
     }
 
     /// The ends of their logs.

@@ -4,7 +4,7 @@ use crate::asking;
 use crate::books::{Database, Posted};
 use crate::network::{self, Link, Network};
 use crate::real_agents::{self, Agents};
-use crate::stage::{self, INVESTIGATOR, files, wait_until};
+use crate::stage::{INVESTIGATOR, files, wait_until};
 
 /// Agents of the test.
 const AGENTS: usize = 4;
@@ -56,15 +56,26 @@ fn agents_cut_off_from_the_embedded_relay_lose_nothing_and_repeat_nothing() {
             &real_agents::action(&site, &format!("{label} {number}")),
         )
     };
-    stage::get_under_way(&posted, &database, |number| ask("connected", number));
+    let frozen = agents.get_under_way(&posted, &database, |number| ask("connected", number));
     link.cut();
+    let open = database.open_commands();
+    assert!(open > 0, "all was over before anything could happen");
+    // It must find out as well that nobody answers.
+    drop(frozen);
     for number in 0..2 {
         assert!(ask("cut off", number));
     }
     wait_until("both ends giving up each other", said, || {
         link.connections() == (0, 0)
     });
-    assert!(!database.is_settled(), "nobody was cut off");
+    for number in 0..2 {
+        let action = posted.id(&format!("cut off {number}"));
+        wait_until("the making of its commands", said, || {
+            database.commands_of(action).0 == AGENTS as u64
+        });
+        let (_, open) = database.commands_of(action);
+        assert_eq!(open, AGENTS as u64, "who answered was not cut off");
+    }
     link.heal();
     wait_until("the end of every action", said, || database.is_settled());
     let commands = posted.check(&database, AGENTS, None);

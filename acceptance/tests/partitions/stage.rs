@@ -13,7 +13,7 @@ use crate::books::{Database, Posted};
 use crate::large_site::LargeSite;
 
 /// Long enough for a loaded machine, short enough to notice.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(300);
 /// Between two looks at something that changes by itself.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Who asks.

@@ -18,9 +18,9 @@ fn holds_a_key(path: &Path) -> bool {
 fn wrap_openssl(site: &Site, text: &str) -> String {
     let folder = site.path("stand-in");
     std::fs::create_dir(&folder).expect("a folder");
-    let path = folder.join("openssl");
-    std::fs::write(&path, text).expect("write");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    let (written, path) = (folder.join("written"), folder.join("openssl"));
+    std::fs::write(&written, text).expect("write");
+    mig_testkit::install(&written, &path, 0o755);
     let rest = std::env::var("PATH").unwrap_or_default();
     format!("{}:{rest}", folder.display())
 }

@@ -31,7 +31,7 @@ impl Site {
     pub fn start(persistent: &[String]) -> Outcome<Self> {
         let programs = Programs::shipped(&target_directory())?;
         println!("\nmaking certificates, keys and configuration");
-        let files = mig_acceptance::Site::new(programs, "mig-demo-", &PLUGINS)?;
+        let files = mig_acceptance::Site::new(programs, "mig-demo-", &PLUGINS)?.lasting();
         interruption::watch(files.directory());
         println!("they are in {}", files.directory().display());
         let prey = Prey::new(files.directory())?;

@@ -46,6 +46,10 @@ cat >"$root/etc/rabbitmq/rabbitmq-env.conf" <<ENV
 SERVER_ADDITIONAL_ERL_ARGS="$quiet"
 CTL_ERL_ARGS="$quiet"
 ENV
+# How often a passphrase is hashed is found by trying, which takes seconds when the
+# processors are busy; the keys in here protect nothing.
+mkdir -p "$root/etc/gnupg"
+echo 's2k-count 65536' >"$root/etc/gnupg/gpg-agent.conf"
 # Names beyond these two machines are not known. Servers are on the first one, and
 # what there may be several of is on the other, too.
 cat >"$root/etc/hosts.new" <<HOSTS

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::victim::{Victim, destroy, refusal, version};
+use super::victim::{Victim, destroy, destroy_own_child, refusal, version};
 use crate::namespaces::apart;
 use crate::setup::{Machine, fed};
 
@@ -76,6 +76,14 @@ fn what_the_agent_runs_for_is_spared() {
     let document = destroy(&Machine::new(), &order);
     let wanted = "the agent that runs this module is its descendant";
     assert!(refusal(&document).ends_with(wanted), "{document}");
+}
+
+#[test]
+fn an_agent_that_the_agent_started_itself_is_spared() {
+    let (document, lives) = destroy_own_child(&version());
+    let why = "was not killed: it runs for the agent that runs this module";
+    assert!(refusal(&document).ends_with(why), "{document}");
+    assert!(lives);
 }
 
 #[test]

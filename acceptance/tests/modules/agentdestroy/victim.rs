@@ -118,6 +118,48 @@ impl Victim {
     }
 }
 
+/// What an agent answers that is to end another one which it started itself, and
+/// whether that lives on.
+pub fn destroy_own_child(version: &str) -> (Value, bool) {
+    let directory = TempDir::with_prefix("mig-victim-").expect("a directory");
+    let machine = Machine::new();
+    let program = PathBuf::from(machine.program("mig-agent").get_program());
+    let child = agent(directory.path(), &program);
+    let parent = machine.agent("agentdestroy");
+    // The shell starts the one and becomes the other.
+    let script = r#"
+        order=$1; version=$2; shift 2
+        "$1" "$2" "$3" "$4" </dev/null >/dev/null 2>&1 &
+        until [ "$(readlink "/proc/$!/exe")" = "$(readlink -f "$1")" ]; do :; done
+        printf '%s' "$!" > "$order.pid"
+        printf '{"class":"parameters","parameters":{"pid":%s,"version":"%s"}}' \
+            "$!" "$version" > "$order"
+        shift 4
+        exec "$@" < "$order"
+    "#;
+    let mut call = Command::new("sh");
+    let order = directory.path().join("order");
+    call.args(["-c", script, "sh"]).arg(&order).arg(version);
+    for one in [&child, &parent] {
+        call.arg(one.get_program()).args(one.get_args());
+    }
+    for (name, value) in parent.get_envs() {
+        match value {
+            Some(value) => call.env(name, value),
+            None => call.env_remove(name),
+        };
+    }
+    let said = fed(&mut call, "");
+    let document = serde_json::from_str(&said.stdout);
+    let pid = fs::read_to_string(order.with_extension("pid")).expect("its number");
+    let lives = fs::read_link(format!("/proc/{pid}/exe"))
+        .is_ok_and(|path| path == program.canonicalize().expect("a path"));
+    let ended = Command::new("kill").args(["-9", &pid]).status();
+    assert_eq!(ended.expect("kill").success(), lives);
+    let document = document.unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    (document, lives)
+}
+
 /// The answer to any parameters. The exit code must agree with it.
 #[track_caller]
 pub fn destroy(machine: &Machine, parameters: &Value) -> Value {
@@ -205,9 +247,8 @@ fn spawn(call: &mut Command) -> Child {
     let program = call.get_program().to_owned();
     call.stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{program:?}: {error}"))
+        .stderr(Stdio::null());
+    mig_testkit::spawn(call).unwrap_or_else(|error| panic!("{program:?}: {error}"))
 }
 
 /// Waits until a process has become this program.

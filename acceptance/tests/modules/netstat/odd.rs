@@ -27,11 +27,10 @@ fn a_program_whose_name_is_no_text_owns_its_socket_all_the_same() {
         .port()
         .to_string();
     // It gets the socket as its input, and nobody else keeps it.
-    let mut child = Command::new(&program)
-        .arg("600")
-        .stdin(OwnedFd::from(listener))
-        .spawn()
-        .expect("the program");
+    let mut call = Command::new(&program);
+    call.arg("600").stdin(OwnedFd::from(listener));
+    let mut child = mig_testkit::spawn(&mut call).expect("the program");
+    drop(call);
     let document = machine.run("netstat", &json!({"listeningport": [port]}));
     let printed = machine.printed("netstat", &json!({"listeningport": [port]}));
     let said = machine.mig("netstat", &["-lp", &port]);
@@ -69,7 +68,7 @@ fn stopped_and_dead_processes_hold_nothing_up() {
         .spawn()
         .expect("a program");
     let status = format!("/proc/{}/stat", dead.id());
-    mig_testkit::wait_until("the end of a program", Duration::from_secs(10), || {
+    mig_testkit::wait_until("the end of a program", Duration::from_secs(60), || {
         std::fs::read_to_string(&status).is_ok_and(|stat| stat.contains(") Z "))
     });
     let there = namespace_of(other.pid());

@@ -2,6 +2,7 @@
 
 mod actions;
 mod agent_modes;
+mod duplicates;
 mod found;
 mod local;
 mod modules;

@@ -3,12 +3,11 @@
 //! nothing built in.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use mig_acceptance::{PLUGINS, Programs};
-use mig_testkit::{skip, wait_until};
+use mig_testkit::{install, skip, wait_until};
 use serde_json::json;
 
 use crate::setup::asking::{action, api, post, sign};
@@ -176,13 +175,10 @@ fn memory_is_searched_by_an_agent_that_was_given_the_plugin_file() {
     }
     let (site, ada) = files_with(Programs::beside_test().unwrap(), &["memory", "example"]);
     let whole = Whole::start_on(site, ada, |agent| agent);
-    let sleep = Command::new("sleep")
-        .arg("600")
-        .env("MIG_TEST", "whole-needle-5c1d")
-        .stdin(Stdio::null())
-        .spawn()
-        .expect("sleep");
-    let sleep = Running(sleep);
+    let mut sleep = Command::new("sleep");
+    sleep.arg("600").env("MIG_TEST", "whole-needle-5c1d");
+    let sleep = mig_testkit::spawn(sleep.stdin(Stdio::null()));
+    let sleep = Running(sleep.expect("sleep"));
     let line = format!(" [pid:{}] in search 's1'", sleep.0.id());
     let words = [
         "memory",
@@ -200,11 +196,7 @@ fn an_agent_ends_another_and_removes_its_program() {
     // Another program file, so that it is not that of the agent which acts.
     let program = whole.site.path("old-agent");
     let own = whole.site.programs().agent();
-    // Not copied by this process: a test beside this one may start a program
-    // just then, which would hold the file open for writing, and busy.
-    let copied = Said::by(Command::new("cp").arg(own.get_program()).arg(&program));
-    assert_eq!(copied.code, 0, "{copied:?}");
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    install(Path::new(own.get_program()), &program, 0o755);
     let configuration = whole.site.agent_configuration("second").unwrap();
     whole.site.write("second.cfg", configuration).unwrap();
     fs::create_dir(whole.site.path("second")).unwrap();
@@ -214,7 +206,7 @@ fn an_agent_ends_another_and_removes_its_program() {
     call.stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log);
-    let mut second = Running(call.spawn().expect("a second agent"));
+    let mut second = Running(mig_testkit::spawn(&mut call).expect("a second agent"));
     wait_until(
         "the second agent's configuration being read",
         PATIENCE,
@@ -222,11 +214,10 @@ fn an_agent_ends_another_and_removes_its_program() {
     );
     let pid = second.0.id();
     let parameters = json!({"pid": pid, "version": env!("CARGO_PKG_VERSION")});
-    let order = sign(
-        &whole.site,
-        "ada",
-        action("end the other one", "agentdestroy", parameters),
-    );
+    let mut order = action("end the other one", "agentdestroy", parameters);
+    // Not for the other one, which may be online before this is looked at.
+    order.target = format!("tags->>'label'='{AGENT}'");
+    let order = sign(&whole.site, "ada", order);
     post(&api(&whole.site, "ada"), &order).expect("an accepted action");
     wait_until("its end", PATIENCE, || {
         matches!(second.0.try_wait(), Ok(Some(_)))

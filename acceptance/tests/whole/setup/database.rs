@@ -121,7 +121,7 @@ fn rows<T>(path: &Path, query: &str, read: impl Fn(&Row<'_>) -> rusqlite::Result
     let asked = || -> rusqlite::Result<Vec<T>> {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         // The server holds the lock for moments.
-        connection.busy_timeout(Duration::from_secs(10))?;
+        connection.busy_timeout(Duration::from_secs(60))?;
         let mut statement = connection.prepare(query)?;
         statement.query_map([], &read)?.collect()
     };

@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use mig_acceptance::{Configuration, Investigator, Process, Programs, Site};
 
-/// Long enough for a loaded machine, short enough to notice.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Long enough for a loaded machine, and for an agent that waits a minute between two
+/// attempts to reach the relay; short enough to notice.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 /// Label of a site's first agent.
 pub const AGENT: &str = "agent";
 /// What is in the file `data/passwd` of each site.
