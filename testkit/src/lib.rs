@@ -1,9 +1,10 @@
 //! What the tests of all crates share: skipping by name, waiting on state, free
-//! ports, and children and threads that leave no trace. Nothing here is linked into a
-//! program that is shipped.
+//! ports, reading what is logged, and children and threads that leave no trace.
+//! Nothing here is linked into a program that is shipped.
 
 mod bound;
 mod disk;
+mod listen;
 mod port;
 mod program;
 mod silent;
@@ -11,6 +12,7 @@ mod stop;
 
 pub use bound::{spawn, spawn_until};
 pub use disk::{SmallDisk, own_mounts};
+pub use listen::{Listening, listen};
 pub use port::free_port;
 pub use program::install;
 pub use silent::{Silent, name};

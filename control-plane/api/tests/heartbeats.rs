@@ -193,7 +193,7 @@ async fn strangers_have_a_bounded_share_of_the_log() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    let _collecting = tracing::subscriber::set_default(collecting);
+    let _collecting = mig_testkit::listen(collecting);
     let site = Site::start_with(|config| config.heartbeats = None).await;
     for _ in 0..300 {
         assert_eq!(post(&site, &heartbeat()).await.status, 401);

@@ -220,7 +220,7 @@ impl Subscriber for Said {
 #[tokio::test]
 async fn a_site_whose_relay_refuses_events_works_on_counts_them_and_says_so_once() {
     let said = Said::default();
-    let _listening = tracing::subscriber::set_default(said.clone());
+    let _listening = mig_testkit::listen(said.clone());
     let mut site = Site::without_scheduler().await;
     site.start_scheduler(|config| {
         config.events = Some(EventsConfig {

@@ -8,7 +8,8 @@ use crate::destination::{Destination, Output};
 fn with_log(settings: &Settings, log: impl FnOnce()) {
     let layer = layer::LineLayer::new(settings, "mig-test").unwrap();
     let subscriber = tracing_subscriber::registry().with(layer);
-    tracing::subscriber::with_default(subscriber, log);
+    let _listening = mig_testkit::listen(subscriber);
+    log();
 }
 
 fn file_settings(path: &std::path::Path, max_size: u64, level: Severity) -> Settings {

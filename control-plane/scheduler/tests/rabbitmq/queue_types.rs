@@ -68,7 +68,7 @@ async fn quorum_queues_work_and_another_type_is_named_with_the_remedy() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = mig_testkit::listen(subscriber);
     those_of_lost_agents_stay(&mut site, &log).await;
     let scheduler = mig_scheduler::Scheduler::start(
         site.config(),
