@@ -14,6 +14,8 @@ use mig_plugin_sdk::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+const PATIENCE: Duration = Duration::from_secs(60);
+
 const STATICS: &[StaticModule] = &[
     StaticModule(mig_module_example::plugin),
     StaticModule(plugin),
@@ -136,6 +138,7 @@ fn no_descriptor_and_no_process_stays_behind() {
     let ready = Cancel::new();
     // Whatever is opened once and for all.
     serve_three_times(&store);
+    mig_testkit::wait_until("no process", PATIENCE, || held().1.is_empty());
     let before = held();
     serve_three_times(&store);
     for round in 0..30 {
@@ -163,5 +166,5 @@ fn no_descriptor_and_no_process_stays_behind() {
     let outcome = wrong.run(&job, &ready, &mut |_| {});
     let reason = outcome.reason.expect("a reason");
     assert!(reason.contains("run_worker_if_asked"), "{reason}");
-    mig_testkit::wait_until("nothing left", Duration::from_secs(60), || held() == before);
+    mig_testkit::wait_until("nothing left", PATIENCE, || held() == before);
 }

@@ -75,25 +75,13 @@ impl Alerts {
 
     /// Runs a program that the audit rules ask for.
     pub fn run_program(&self) -> Outcome<()> {
-        let status = Command::new("/bin/true")
-            .arg("mig-demo-argument")
-            .stdin(Stdio::null())
-            .status();
-        match status {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(format!("/bin/true ended with {status}")),
-            Err(error) => Err(format!("cannot run /bin/true: {error}")),
-        }
+        succeed("/bin/true", &["mig-demo-argument"])
     }
 
-    /// Opens the password file as somebody would who writes it, and writes
-    /// nothing.
+    /// Opens the password file as somebody would who writes it, and writes nothing. By
+    /// a new process: the kernel watches none that is older than the audit.
     pub fn open_password_file(&self) -> Outcome<()> {
-        std::fs::OpenOptions::new()
-            .append(true)
-            .open("/etc/passwd")
-            .map(drop)
-            .map_err(|error| format!("/etc/passwd: {error}"))
+        succeed("/bin/sh", &["-c", ": >> /etc/passwd"])
     }
 
     /// Waits for a record with all these parts and shows its event.
@@ -179,5 +167,14 @@ fn why_no_audit() -> Option<String> {
         )),
         Ok(_) => None,
         Err(reason) => Some(reason),
+    }
+}
+
+fn succeed(program: &str, arguments: &[&str]) -> Outcome<()> {
+    let mut command = Command::new(program);
+    match command.args(arguments).stdin(Stdio::null()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{program} ended with {status}")),
+        Err(error) => Err(format!("cannot run {program}: {error}")),
     }
 }

@@ -9,6 +9,9 @@ use std::time::Duration;
 const TRIES: usize = 40;
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How often the list of locks is read before it is believed that one is not held.
+const LOOKS: usize = 5;
+
 /// Takes an exclusive lock. A process that was killed while it started another one has
 /// left the lock to that for the moment until it is executed: so it is tried for about
 /// two seconds.
@@ -35,11 +38,20 @@ fn patiently(
 /// Whether the process `pid` holds an exclusive lock of the kind flock(2) on the
 /// file with this inode, as /proc/locks of this process id namespace says.
 ///
+/// The kernel hands that list out in pieces and finds its place again by counting: a
+/// lock that somebody gives up between two of them hides another one's line. A line
+/// that is not there is therefore looked for several times.
+///
 /// # Errors
 /// The kernel does not say.
 pub fn holds_lock(pid: i64, inode: u64) -> io::Result<bool> {
-    let locks = std::fs::read_to_string("/proc/locks")?;
-    Ok(locks.lines().any(|line| is_held(line, pid, inode)))
+    for _ in 0..LOOKS {
+        let locks = std::fs::read_to_string("/proc/locks")?;
+        if locks.lines().any(|line| is_held(line, pid, inode)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A line such as `1: FLOCK  ADVISORY  WRITE 708 fd:00:1449 0 EOF`, from proc(5).

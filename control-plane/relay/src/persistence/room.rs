@@ -154,7 +154,9 @@ mod tests {
     fn after_much_was_written_it_looks_at_once() {
         let directory = tempfile::tempdir().expect("a directory");
         let alarms = Alarms::new(Arc::new(Counters::default()));
-        let mut room = Room::new(directory.path().into(), 1, alarms);
+        let path = directory.path().join("relay.db");
+        std::fs::write(&path, "").expect("a file");
+        let mut room = Room::new(path, 1, alarms);
         assert!(!room.is_short());
         room.committed(Ok(()));
         room.least = 1 << 60;

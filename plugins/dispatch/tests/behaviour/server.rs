@@ -92,7 +92,14 @@ impl Server {
         decide: Box<Decide>,
         tls: Option<Arc<rustls::ServerConfig>>,
     ) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).expect("a loopback port");
+        // A process that another test starts may have the socket of an earlier server
+        // at this port until it is executed.
+        let mut bound = None;
+        mig_testkit::wait_until("a loopback port", PATIENCE, || {
+            bound = TcpListener::bind(("127.0.0.1", port)).ok();
+            bound.is_some()
+        });
+        let listener = bound.expect("a loopback port");
         let address = listener.local_addr().expect("its address");
         let state = Arc::new(State {
             requests: Mutex::default(),

@@ -54,7 +54,9 @@ fn own_program() -> String {
 
 #[test]
 fn a_listening_port_is_found_with_its_process() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    // Nobody else takes this one once it is free again.
+    let port = mig_testkit::free_port();
+    let listener = TcpListener::bind(("127.0.0.1", port)).expect("a listener");
     let address = listener.local_addr().expect("its address");
     let wanted = json!([{"localaddr": "127.0.0.1", "localport": address.port(), "namespace": "default",
         "protocol": "tcp", "state": "listen", "pid": std::process::id(),

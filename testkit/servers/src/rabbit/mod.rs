@@ -169,9 +169,14 @@ impl Rabbit {
 
     /// Kills the broker as a crash would. Only for an instance of one's own.
     ///
+    /// What its own database (users, virtual hosts, bindings) has confirmed is written
+    /// down first: RabbitMQ does that some time later, and a site whose accounts are
+    /// gone shows nothing about messages.
+    ///
     /// # Panics
     /// When it had ended already; the message has the end of its log.
     pub fn kill(&self) {
+        assert_eq!(self.eval("mnesia:sync_log()"), "ok");
         let broker = self.running().broker.take().expect("it runs");
         ending::crash(broker, &self.log());
     }

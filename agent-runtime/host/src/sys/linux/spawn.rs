@@ -101,6 +101,10 @@ impl Worker {
     /// let it go in time, as with a dead network file system: then a thread
     /// waits for it.
     pub(crate) fn finish(mut self) -> Option<Reaped> {
+        self.kill_and_reap()
+    }
+
+    fn kill_and_reap(&mut self) -> Option<Reaped> {
         self.kill();
         self.reaped = true;
         let pid = self.pid;
@@ -136,11 +140,8 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         if !self.reaped {
-            self.kill();
-            if self.ends_within(KILL_TIME) {
-                // Nobody is left to tell when this fails.
-                let _unreaped = process::reap(self.pid);
-            }
+            // Nobody is left to tell how it ended.
+            let _ending = self.kill_and_reap();
         }
     }
 }

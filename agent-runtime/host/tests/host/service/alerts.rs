@@ -94,7 +94,8 @@ fn without_room_the_module_waits_and_still_answers() {
         }
         last = now;
     }
-    assert!((10..1000).contains(&last), "{last}");
+    // The tenth is counted a moment after it was sent.
+    assert!((9..1000).contains(&last), "{last}");
     assert_eq!(served.seen().alerts.len(), 10);
     // Room again: everything that was raised comes.
     served.seen().room = Some(5000);
