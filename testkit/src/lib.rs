@@ -12,7 +12,7 @@ mod stop;
 
 pub use bound::{spawn, spawn_until};
 pub use disk::{SmallDisk, own_mounts};
-pub use listen::{Listening, listen};
+pub use listen::{Heard, Listening, hear, listen};
 pub use port::free_port;
 pub use program::install;
 pub use silent::{Silent, name};

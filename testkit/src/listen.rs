@@ -1,5 +1,8 @@
 //! Reading in a test what the code under test logs.
 
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing::{Dispatch, Subscriber};
 
@@ -24,44 +27,60 @@ pub fn listen(subscriber: impl Subscriber + Send + Sync + 'static) -> Listening 
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU64, Ordering};
+/// What this thread has logged since [`hear`].
+pub struct Heard {
+    lines: Lines,
+    _listening: Listening,
+}
 
-    use tracing::{Event, Metadata, span};
+/// Keeps what this thread logs, a line each, down to the level `info`.
+pub fn hear() -> Heard {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    Heard {
+        lines,
+        _listening: listen(subscriber),
+    }
+}
 
-    use super::*;
+impl Heard {
+    /// The lines so far, with time, level and target before each.
+    pub fn text(&self) -> String {
+        let lines = self.lines.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&lines).into_owned()
+    }
+}
 
-    struct Count(Arc<AtomicU64>);
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
 
-    impl Subscriber for Count {
-        fn enabled(&self, _: &Metadata<'_>) -> bool {
-            true
-        }
-        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-            span::Id::from_u64(1)
-        }
-        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-        fn event(&self, _: &Event<'_>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-        fn enter(&self, _: &span::Id) {}
-        fn exit(&self, _: &span::Id) {}
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.extend_from_slice(bytes);
+        Ok(bytes.len())
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
     #[test]
     fn a_line_that_another_thread_logs_first_is_heard_here_all_the_same() {
         fn log() {
-            tracing::info!("heard");
+            tracing::info!("said");
         }
-        let heard = Arc::new(AtomicU64::new(0));
-        let listening = listen(Count(Arc::clone(&heard)));
+        let heard = super::hear();
         std::thread::spawn(log).join().expect("the other thread");
         log();
-        drop(listening);
-        log();
-        assert_eq!(heard.load(Ordering::Relaxed), 1);
+        let text = heard.text();
+        assert_eq!(text.matches("said").count(), 1, "{text}");
     }
 }

@@ -171,35 +171,14 @@ async fn a_crowd_that_comes_at_once_is_stored_completely() {
     assert_eq!(agents.len(), 50);
 }
 
-/// What is written to the log.
-#[derive(Clone, Default)]
-struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("the log").write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn strangers_have_a_bounded_share_of_the_log() {
-    let (log, start) = (Log::default(), std::time::Instant::now());
-    let writer = log.clone();
-    let collecting = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _collecting = mig_testkit::listen(collecting);
+    let (log, start) = (mig_testkit::hear(), std::time::Instant::now());
     let site = Site::start_with(|config| config.heartbeats = None).await;
     for _ in 0..300 {
         assert_eq!(post(&site, &heartbeat()).await.status, 401);
     }
-    let log = String::from_utf8(log.0.lock().expect("the log").clone()).expect("UTF-8");
-    let refused = log.matches("was refused").count();
+    let refused = log.text().matches("was refused").count();
     // A hundred a minute, however slow this machine is.
     let minutes = usize::try_from(start.elapsed().as_secs() / 60).expect("a number");
     assert!((100..=100 * (minutes + 1)).contains(&refused), "{refused}");

@@ -10,7 +10,9 @@ use lapin::options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions}
 use lapin::types::FieldTable;
 use lapin::{Connection, Consumer};
 use mig_protocol::openpgp::{GeneratedKey, Keyring, generate_scheduler_key};
-use mig_protocol::{Agent, AgentStatus, Clock, ManualClock, Permissions, Time};
+use mig_protocol::{
+    ActionStatus, Agent, AgentStatus, Clock, CommandStatus, ManualClock, Permissions, Time,
+};
 use mig_relay::topology;
 use mig_scheduler::{EventsConfig, KillKey, Scheduler};
 use mig_store::{AgeLimits, HeartbeatOutcome, NewInvestigator, Search};
@@ -344,6 +346,42 @@ fn clock_now(clock: &ManualClock) -> Time {
 async fn stored(site: &Site, heartbeats: u64) {
     eventually("the heartbeats to be stored", || async {
         (site.scheduler().counts().heartbeats_stored >= heartbeats).then_some(())
+    })
+    .await;
+}
+
+/// As when an operator has changed the table.
+#[tokio::test]
+async fn an_error_in_the_statistics_stops_nothing_and_they_go_on_after_it() {
+    let log = mig_testkit::hear();
+    let mut site = Site::without_scheduler().await;
+    let path = site.directory.path().join("mig.db");
+    let database = rusqlite::Connection::open(path).expect("the database");
+    database.busy_timeout(DEADLINE).expect("a time");
+    let rename = |from: &str, to: &str| {
+        let statement = format!("ALTER TABLE {from} RENAME TO {to}");
+        database.execute_batch(&statement).expect("renamed");
+    };
+    rename("agents_stats", "elsewhere");
+    site.start_scheduler(|config| config.periodic = OFTEN).await;
+    eventually("two rounds to fail", || async {
+        (log.text().matches("agents_stats").count() >= 2).then_some(())
+    })
+    .await;
+
+    let mut agent = site.agent("one").await;
+    let action = site
+        .post(1, "status='online'", Duration::from_secs(600))
+        .await;
+    let (command, _) = agent.next_command().await;
+    agent.answer(&command, CommandStatus::Success).await;
+    site.status(action, ActionStatus::Completed).await;
+
+    rename("elsewhere", "agents_stats");
+    eventually("a row of statistics", || async {
+        let rows = "SELECT count(*) FROM agents_stats";
+        let rows = database.query_row(rows, [], |row| row.get::<_, i64>(0));
+        (rows.expect("a number") > 0).then_some(())
     })
     .await;
 }

@@ -1,7 +1,6 @@
 //! Replicated queues, and queues of another type than configured.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::options::QueueDeclareOptions;
@@ -11,29 +10,6 @@ use mig_scheduler::QueueKind;
 
 use crate::broker::Broker;
 use crate::site::{Site, TestAgent, connect, eventually};
-
-/// What is logged in the thread of the test.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        log.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 // In one thread, so that the log is that of the scheduler.
 #[tokio::test]
@@ -62,13 +38,7 @@ async fn quorum_queues_work_and_another_type_is_named_with_the_remedy() {
     site.status(id, ActionStatus::Completed).await;
     site.scheduler.take().expect("a scheduler").stop().await;
 
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = mig_testkit::listen(subscriber);
+    let log = mig_testkit::hear();
     those_of_lost_agents_stay(&mut site, &log).await;
     let scheduler = mig_scheduler::Scheduler::start(
         site.config(),
@@ -93,7 +63,7 @@ async fn quorum_queues_work_and_another_type_is_named_with_the_remedy() {
 }
 
 /// And that is said once, with what to do.
-async fn those_of_lost_agents_stay(site: &mut Site, log: &Log) {
+async fn those_of_lost_agents_stay(site: &mut Site, log: &mig_testkit::Heard) {
     let queue = mig_relay::topology::agent_queue("linux.lost");
     let connection = connect(site.address, mig_relay::topology::AGENT_USER).await;
     let channel = connection.create_channel().await.expect("a channel");
