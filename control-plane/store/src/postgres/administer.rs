@@ -8,6 +8,7 @@ use super::access::{PostgresAccess, SslMode};
 use super::failure::{Failure, Outcome};
 use super::hosts::Hosts;
 use super::migrations::{self, Found, NEWEST};
+use super::planted;
 use super::roles::{self, ADMIN, API, READONLY, SCHEDULER};
 use crate::{StoreError, StoreResult};
 
@@ -229,7 +230,11 @@ async fn connect(access: &PostgresAccess) -> StoreResult<Client> {
             client
         }),
     };
-    connected.map_err(|error| access.unreachable(error))
+    let client = connected.map_err(|error| access.unreachable(error))?;
+    planted::refuse(&client)
+        .await
+        .map_err(|failure| failure.into_store("looked at the functions", &access.to_string()))?;
+    Ok(client)
 }
 
 /// Roles belong to the server, not to a database.

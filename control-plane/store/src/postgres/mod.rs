@@ -24,6 +24,7 @@ mod identifiers;
 mod investigators;
 mod migrations;
 mod notify;
+mod planted;
 mod remarks;
 mod retention;
 mod roles;

@@ -201,3 +201,53 @@ async fn who_may_create_roles_and_databases_creates_and_renews() {
         "{remarks:?}"
     );
 }
+
+/// Whoever could make functions in an original's database is not run by who migrates
+/// it; what an extension brought is no matter.
+#[tokio::test]
+async fn what_was_planted_in_a_database_is_named_and_not_run() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    server.sql("postgres", "CREATE ROLE migapi LOGIN");
+    server.sql("postgres", "CREATE DATABASE mig");
+    server.sql("mig", "GRANT ALL ON SCHEMA public TO PUBLIC");
+    server.sql("mig", "CREATE EXTENSION citext SCHEMA public");
+    server.sql(
+        "mig",
+        "SET ROLE migapi;
+         CREATE FUNCTION public.same(name, varchar) RETURNS boolean LANGUAGE plpgsql AS
+             'BEGIN RAISE EXCEPTION ''it ran''; END';
+         CREATE OPERATOR public.= (LEFTARG = name, RIGHTARG = varchar, FUNCTION = public.same);
+         CREATE FUNCTION public.concat(integer) RETURNS text LANGUAGE sql AS 'SELECT NULL::text'",
+    );
+    let refused = administer::create(&admin(&server), "mig", false)
+        .await
+        .unwrap_err();
+    let StoreError::Database { source, .. } = &refused else {
+        panic!("{refused}");
+    };
+    let source = source.to_string();
+    assert!(
+        source.contains(
+            "function public.concat(integer), operator public.=(name,character varying) would run"
+        ),
+        "{source}"
+    );
+    let tables = server.sql(
+        "mig",
+        "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace",
+    );
+    assert_eq!(tables.trim(), "0", "nothing was done");
+
+    server.sql(
+        "mig",
+        "DROP OPERATOR public.= (name, varchar); DROP FUNCTION public.concat(integer)",
+    );
+    // Nothing of PostgreSQL's has that name.
+    let kept = server.sql("mig", "SELECT to_regproc('public.same')");
+    assert_eq!(kept.trim(), "same");
+    administer::create(&admin(&server), "mig", false)
+        .await
+        .unwrap();
+}

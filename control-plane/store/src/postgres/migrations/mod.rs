@@ -5,6 +5,7 @@
 use tokio_postgres::{Client, Transaction};
 
 use super::failure::{Failure, Outcome};
+use super::planted;
 use super::roles;
 use crate::StoreError;
 
@@ -92,6 +93,8 @@ pub(super) async fn migrate(client: &mut Client, database: &str) -> Outcome<Foun
     change
         .query("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
         .await?;
+    // Again, as the schema may have been open until now.
+    planted::refuse(&change).await?;
     let found = look(&change).await?;
     let version = match found {
         Found::Empty => first(&change, FRESH).await?,
