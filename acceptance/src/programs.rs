@@ -117,5 +117,9 @@ fn command(program: &Path) -> Command {
         .env_remove("MIG_PLUGIN_PATH")
         .env_remove("MIGPGPPASSPHRASE")
         .stdin(Stdio::null());
+    // A site on this machine is not reached through one.
+    for name in ["http_proxy", "https_proxy", "all_proxy"] {
+        command.env_remove(name).env_remove(name.to_uppercase());
+    }
     command
 }

@@ -162,6 +162,7 @@ fn install(packages: &[Package], consequence: &str) {
         let apt = |arguments: &[&str]| {
             Command::new("apt-get")
                 .env("DEBIAN_FRONTEND", "noninteractive")
+                .args(["-o", "Acquire::Retries=3"])
                 .args(arguments)
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())

@@ -27,6 +27,14 @@ pub struct State {
 }
 
 impl State {
+    /// The process that takes the records, if it lives: the kernel forgets one that has
+    /// ended only with the next record.
+    #[must_use]
+    pub fn daemon(&self) -> Option<u32> {
+        let lives = |pid: &u32| *pid != 0 && Path::new(&format!("/proc/{pid}")).exists();
+        Some(self.pid).filter(lives)
+    }
+
     /// Everything that a program sets, without process and counters.
     #[must_use]
     pub fn settings(&self) -> (u32, u32, u32, u32, Vec<Vec<u8>>) {

@@ -161,11 +161,9 @@ fn why_no_audit() -> Option<String> {
     }
     match mig_module_audit::probe::state() {
         Ok(state) if state.enabled == 2 => Some("its configuration is locked".to_owned()),
-        Ok(state) if state.pid != 0 => Some(format!(
-            "process {} is this machine's audit daemon",
-            state.pid
-        )),
-        Ok(_) => None,
+        Ok(state) => state
+            .daemon()
+            .map(|pid| format!("process {pid} is this machine's audit daemon")),
         Err(reason) => Some(reason),
     }
 }

@@ -14,6 +14,11 @@ const LARGE: &[&str] = &["acceptance"];
 /// is noise.
 const ALONE: &[&str] = &["plugins/audit"];
 
+/// How many tests of a program run at the same time, and at most by themselves: they
+/// share servers, which have room for so many connections.
+const THREADS: &str = "RUST_TEST_THREADS";
+const MOST_THREADS: usize = 4;
+
 /// What a test program may run beside. In this order they are started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Company {
@@ -80,6 +85,14 @@ impl Program {
         command
             .current_dir(&self.folder)
             .env("MIG_PLUGIN_BUILD", target_directory());
+        if std::env::var_os(THREADS).is_none() {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            command.env(THREADS, cores.min(MOST_THREADS).to_string());
+        }
+        // Servers of tests are on this machine.
+        for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+            command.env_remove(name).env_remove(name.to_uppercase());
+        }
         command
     }
 }

@@ -159,7 +159,7 @@ impl Audit {
         }
         let lock = kernel_audit_lock();
         match probe::state() {
-            Ok(before) if before.enabled != 2 && before.pid == 0 => Some(Self {
+            Ok(before) if before.enabled != 2 && before.daemon().is_none() => Some(Self {
                 before,
                 _lock: lock,
             }),

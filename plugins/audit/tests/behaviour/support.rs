@@ -3,7 +3,7 @@
 use mig_module_audit::{AuditModule, probe};
 use mig_plugin_sdk::testing::FakeService;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -31,7 +31,7 @@ impl Machine {
                 mig_testkit::skip("the kernel's audit configuration is locked");
                 return None;
             }
-            Ok(state) if state.pid != 0 && Path::new(&format!("/proc/{}", state.pid)).exists() => {
+            Ok(state) if state.daemon().is_some() => {
                 mig_testkit::skip("an audit daemon runs on this machine");
                 return None;
             }
