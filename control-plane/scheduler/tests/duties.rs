@@ -63,6 +63,14 @@ async fn event(worker: &mut (Connection, Consumer)) -> (String, Value) {
     (delivery.routing_key.to_string(), body)
 }
 
+async fn all_agents(site: &Site) -> Vec<Agent> {
+    let search = Search {
+        limit: 9,
+        ..Search::default()
+    };
+    site.store.search_agents(&search).await.expect("agents")
+}
+
 /// Until an event was published the exchange may not be there.
 async fn publishing(site: &Site) {
     eventually("an event to be published", || async {
@@ -158,7 +166,7 @@ async fn nobody_is_ended_for_what_came_over_http() {
         } else {
             for _ in 0..2 {
                 let forged = [other.record.clone()];
-                let stored = site.store.record_heartbeats(&forged, clock_now(&clock));
+                let stored = site.store.record_heartbeats(&forged, clock.now());
                 stored.await.expect("stored");
                 clock.advance(Duration::from_secs(1));
             }
@@ -173,7 +181,7 @@ async fn nobody_is_ended_for_what_came_over_http() {
     }
     stored(&site, 5).await;
     let beat = [agents[1].record.clone()];
-    let again = site.store.record_heartbeats(&beat, clock_now(&clock)).await;
+    let again = site.store.record_heartbeats(&beat, clock.now()).await;
     again.expect("stored");
     clock.advance(Duration::from_secs(1));
     // Queues are looked at by name: the first one was before this one.
@@ -181,17 +189,10 @@ async fn nobody_is_ended_for_what_came_over_http() {
         (site.scheduler().counts().agents_destroyed > 0).then_some(())
     })
     .await;
-    let rows = site
-        .store
-        .search_agents(&Search {
-            limit: 9,
-            ..Search::default()
-        })
-        .await
-        .expect("agents");
+    let rows = all_agents(&site).await;
     let ordered = rows
         .iter()
-        .filter(|row| row.destructiontime <= clock_now(&clock))
+        .filter(|row| row.destructiontime <= clock.now())
         .map(|row| (row.queueloc.as_str(), row.pid));
     assert_eq!(ordered.collect::<Vec<_>>(), [("linux.two", 4711)]);
     site.counted("the duplicates to be counted", |counts| {
@@ -298,7 +299,7 @@ async fn of_two_agents_on_one_queue_the_older_is_ordered_to_end_until_it_does() 
             serde_json::json!({"pid": 4711, "version": "1"})
         );
         assert_eq!(command.agent.pid, 4712, "the one that stays is asked");
-        let signers = keyring.verify_action(action, clock_now(&clock));
+        let signers = keyring.verify_action(action, clock.now());
         assert_eq!(signers.expect("a good signature"), [key.fingerprint]);
         orders += 1;
         eventually("the order to be counted", || async {
@@ -308,26 +309,19 @@ async fn of_two_agents_on_one_queue_the_older_is_ordered_to_end_until_it_does() 
         // It lives on for long: the order is repeated, once.
         clock.advance(Duration::from_secs(16 * 60));
         for agent in [&mut old, &mut new] {
-            agent.record.heartbeatts = clock_now(&clock);
+            agent.record.heartbeatts = clock.now();
         }
         old.send_heartbeat().await;
         new.send_heartbeat().await;
         stored(&site, 3 + 2 * orders).await;
         clock.advance(Duration::from_secs(1));
     }
-    let rows = site
-        .store
-        .search_agents(&Search {
-            limit: 9,
-            ..Search::default()
-        })
-        .await
-        .expect("agents");
+    let rows = all_agents(&site).await;
     // One that lives on is a target as before.
     let mut states: Vec<_> = rows
         .iter()
         .map(|row| {
-            let ordered = row.destructiontime <= clock_now(&clock);
+            let ordered = row.destructiontime <= clock.now();
             (row.pid, row.status.clone(), ordered)
         })
         .collect();
@@ -337,10 +331,6 @@ async fn of_two_agents_on_one_queue_the_older_is_ordered_to_end_until_it_does() 
         states,
         [(4711, online.clone(), true), (4712, online, false)]
     );
-}
-
-fn clock_now(clock: &ManualClock) -> Time {
-    clock.now()
 }
 
 async fn stored(site: &Site, heartbeats: u64) {

@@ -46,6 +46,6 @@ pub(super) async fn refuse(client: &impl GenericClient) -> Outcome<()> {
              END $$",
         )
         .await?;
-    client.batch_execute("SET search_path = public").await?;
+    client.batch_execute("RESET search_path").await?;
     Ok(())
 }

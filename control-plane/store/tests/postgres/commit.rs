@@ -107,11 +107,8 @@ async fn committed(server: &mut TcpStream) -> bool {
     true
 }
 
-#[tokio::test]
-async fn a_commit_whose_answer_is_lost_is_told_truly() {
-    let Some(site) = Site::new().await else {
-        return;
-    };
+/// A store with one connection, which goes through a network of its own.
+async fn behind_a_network(site: &Site) -> (Network, PostgresStore) {
     let network = Network::before(site.access().port).await;
     let access = PostgresAccess {
         port: network.port,
@@ -119,6 +116,15 @@ async fn a_commit_whose_answer_is_lost_is_told_truly() {
         ..site.access()
     };
     let store = PostgresStore::connect(access).await.expect("connected");
+    (network, store)
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_is_told_truly() {
+    let Some(site) = Site::new().await else {
+        return;
+    };
+    let (network, store) = behind_a_network(&site).await;
     for (number, what) in (0..).zip([LOSE_ANSWER, LOSE_COMMIT]) {
         let base = 1000 * (number + 1);
         let lose = || network.order.store(what, Ordering::SeqCst);
@@ -277,13 +283,7 @@ async fn a_commit_of_which_nobody_can_be_asked_is_not_denied() {
     };
     let direct = site.store().await;
     let posted = async |id: u64, what: u8| {
-        let network = Network::before(site.access().port).await;
-        let access = PostgresAccess {
-            port: network.port,
-            maxconn: Some(1),
-            ..site.access()
-        };
-        let store = PostgresStore::connect(access).await.expect("connected");
+        let (network, store) = behind_a_network(&site).await;
         network.order.store(what, Ordering::SeqCst);
         let outcome = store.create_action(&action(id, "go"), &[]).await;
         assert_eq!(network.order.load(Ordering::SeqCst), NOTHING);
